@@ -1,0 +1,33 @@
+/**
+ * What went wrong, as a literal that code can act on. Every code is explained in `docs/reference/errors.md`.
+ */
+export type SessionErrorCode =
+  | 'OPTIONS_INVALID'
+  | 'STORE_UNAVAILABLE'
+  | 'STORE_CLOSED'
+  | 'RECORD_EXISTS'
+  | 'RECORD_UNREADABLE'
+  | 'VALUE_NOT_STORABLE'
+  | 'SUBJECT_INVALID'
+  | 'SUBJECT_CHANGE_REFUSED'
+  | 'SESSION_GONE'
+  | 'WRITE_CONFLICT'
+  | 'COOKIE_UNDELIVERABLE'
+  | 'HEADERS_SENT'
+  | 'REQUEST_WITHOUT_SESSION'
+
+/**
+ * The one error class of Latchkey: a broken thing, never an absent one.
+ *
+ * The message says what happened, with what value, and what to do about it. It never holds an id, a token, a key or
+ * a cookie. `cause` is the error underneath, where there is one.
+ */
+export class SessionError extends Error {
+  override readonly name = 'SessionError'
+  readonly code: SessionErrorCode
+
+  constructor(code: SessionErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,40 @@
+import { createHmac, hash, randomBytes } from 'node:crypto'
+
+/** Length of an id: a tag of 8 characters and 256 random bits in 43, base64url. */
+export const ID_LENGTH = 51
+
+/** Length of the tag that an id and its key begin with. */
+export const TAG_LENGTH = 8
+
+/** Length of a key: the tag and a SHA-256 in 43 characters, base64url. */
+export const KEY_LENGTH = 51
+
+/**
+ * A new id: the secret in the cookie. Its tag is derived from the subject, so that all sessions of one subject share a
+ * Redis Cluster slot; an anonymous session's tag is random.
+ */
+export function newId(subject: string | undefined): string {
+  if (subject === undefined) {
+    const random = randomBytes(38)
+    return random.toString('base64url', 0, 6) + random.toString('base64url', 6)
+  }
+  return tagOf(subject) + randomBytes(32).toString('base64url')
+}
+
+/** The key under which a store keeps the record of `id`: nothing in it leads back to the id. */
+export function keyOf(id: string): string {
+  return id.slice(0, TAG_LENGTH) + hash('sha256', id, 'base64url')
+}
+
+/** A new handle: 96 random bits in 16 characters, base64url. */
+export function newHandle(): string {
+  return randomBytes(12).toString('base64url')
+}
+
+/**
+ * The tag of a subject: 48 bits of a keyed hash. The key is a constant of the format, not the secret, because changing
+ * the secret must not move a subject's sessions (see `docs/decisions/0001-tag-and-index.md`).
+ */
+export function tagOf(subject: string): string {
+  return createHmac('sha256', 'latchkey:tag:1').update(subject).digest('base64url').slice(0, TAG_LENGTH)
+}

@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+/** Tests import the library by its public names and get the sources. */
+const latchkey = [
+  { find: /^latchkey$/, replacement: here('./src/index.ts') },
+  { find: /^latchkey\/core$/, replacement: here('./src/core/index.ts') },
+  { find: /^latchkey\/testing$/, replacement: here('./src/testing/index.ts') },
+  { find: /^latchkey\/(express|fastify)$/, replacement: here('./src/http/$1.ts') },
+  { find: /^latchkey\/stores\/(memory|sqlite|redis)$/, replacement: here('./src/stores/$1.ts') },
+]
+
+/** The same Nest tests, once more on Nest 11. */
+const nest11 = { find: /^@nestjs\/(.*)$/, replacement: here('./test/nest-11/node_modules/@nestjs/$1') }
+
+const oxc = { decorator: { legacy: true, emitDecoratorMetadata: true } }
+
+export default defineConfig({
+  test: {
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    projects: [
+      {
+        oxc,
+        resolve: { alias: latchkey },
+        test: {
+          name: 'latchkey',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/package/**', '**/node_modules/**'],
+        },
+      },
+      {
+        oxc,
+        resolve: { alias: [...latchkey, nest11] },
+        test: { name: 'nest-11', include: ['test/nest/**/*.test.ts'], env: { NEST_MAJOR: '11' } },
+      },
+      {
+        oxc,
+        resolve: { alias: latchkey },
+        test: { name: 'portal', include: ['apps/portal/test/**/*.test.ts'] },
+      },
+    ],
+  },
+})
