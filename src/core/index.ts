@@ -1,0 +1,21 @@
+export type { Carrier } from './context.js'
+export { days, hours, minutes, seconds, type Duration } from './duration.js'
+export { SessionEngine } from './engine.js'
+export { SessionError, type SessionErrorCode } from './errors.js'
+export type { SessionEvent, SessionObserver } from './events.js'
+export { endsAt, isExpired, type Clock, type Deadlines } from './expiry.js'
+export { keyOf, newHandle, newId, tagOf } from './id.js'
+export type { OpenSession } from './open-session.js'
+export type { EngineOptions } from './options.js'
+export { RECORD_FORMAT, type RecordPatch, type RecordTimes, type RotatePatch, type SessionRecord } from './record.js'
+export type { Session, SessionCookie, SessionData, SessionVerbs, VerbCallback } from './session.js'
+export {
+  ROTATED_FOR,
+  type Ability,
+  type Awaitable,
+  type Closing,
+  type Outcome,
+  type Rotating,
+  type SessionStore,
+  type Sweeping,
+} from './store.js'

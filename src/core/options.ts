@@ -1,0 +1,193 @@
+import { days, minutes, type Duration } from './duration.js'
+import { SessionError } from './errors.js'
+import type { SessionObserver } from './events.js'
+import type { Clock } from './expiry.js'
+import type { SessionStore } from './store.js'
+
+/** What the engine can be told. The doors (`latchkey`, `latchkey/express`, `latchkey/fastify`) take these and those of the transport. */
+export interface EngineOptions {
+  /** Where the records are kept. */
+  readonly store: SessionStore
+  /**
+   * The secret, or several, newest first: the first signs, all verify, and a token signed by an older one is re-signed.
+   * A string is split at commas, a list is taken as it is. Default: the environment's `SESSION_SECRET`. In production
+   * each has at least 32 characters.
+   */
+  readonly secret?: string | readonly string[] | undefined
+  /** How long a session lives without a request. Default: 30 minutes. */
+  readonly idleTimeout?: Duration | undefined
+  /** How long a session lives at most. Default: 1 day. */
+  readonly lifetime?: Duration | undefined
+  /** Use of a session is noted at most this often. Default: 1 minute, or a quarter of a session's idle timeout where that is less. */
+  readonly touchInterval?: Duration | undefined
+  /** How long a store call may take before the request is answered without it. Default: 500 ms. */
+  readonly storeTimeout?: Duration | undefined
+  /**
+   * Whom a session belongs to, read from its data: a string, a number, a bigint, or `undefined` for nobody. When it
+   * changes, the session rotates. Default: `session.userId`.
+   */
+  readonly subject?: ((data: Readonly<Record<string, unknown>>) => unknown) | undefined
+  /** Is told what happens. Default: nobody. */
+  readonly onEvent?: SessionObserver | undefined
+  /** Tells the time. Default: `Date.now`. */
+  readonly clock?: Clock | undefined
+}
+
+/** {@link EngineOptions}, checked and complete. */
+export interface ResolvedEngineOptions {
+  readonly store: SessionStore
+  readonly secrets: readonly string[]
+  readonly idleTimeout: Duration
+  readonly lifetime: Duration
+  readonly touchInterval: Duration
+  readonly storeTimeout: Duration
+  readonly subject: (data: Readonly<Record<string, unknown>>) => unknown
+  readonly onEvent: SessionObserver | undefined
+  readonly clock: Clock
+}
+
+/** The names of {@link EngineOptions}, for {@link refuseUnknown}. */
+export const ENGINE_OPTIONS = [
+  'store',
+  'secret',
+  'idleTimeout',
+  'lifetime',
+  'touchInterval',
+  'storeTimeout',
+  'subject',
+  'onEvent',
+  'clock',
+] as const satisfies readonly (keyof EngineOptions)[]
+
+/** Shortest secret that production takes: 32 characters. */
+const MIN_SECRET_LENGTH = 32
+
+/** The largest delay that a timer can take, in milliseconds: about 24.8 days. */
+const MAX_TIMER = 2 ** 31 - 1
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws SessionError `OPTIONS_INVALID` for the first option that can't work, with its value and the mend.
+ */
+export function resolveEngineOptions(
+  options: EngineOptions,
+  environment: NodeJS.ProcessEnv = process.env,
+): ResolvedEngineOptions {
+  assertStore(options.store)
+  return {
+    store: options.store,
+    secrets: resolveSecrets(options.secret, environment),
+    idleTimeout: duration('idleTimeout', options.idleTimeout, minutes(30)),
+    lifetime: duration('lifetime', options.lifetime, days(1)),
+    touchInterval: duration('touchInterval', options.touchInterval, minutes(1)),
+    storeTimeout: duration('storeTimeout', options.storeTimeout, 500, MAX_TIMER),
+    subject: callable('subject', options.subject) ?? subjectByUserId,
+    onEvent: callable('onEvent', options.onEvent),
+    clock: callable('clock', options.clock) ?? Date.now,
+  }
+}
+
+/**
+ * Refuses option names that are not known, with a hint for those of express-session.
+ *
+ * @throws SessionError `OPTIONS_INVALID`
+ */
+export function refuseUnknown(options: unknown, known: readonly string[], where = 'option'): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalid(`Session options must be an object, not ${options === null ? 'null' : typeof options}.`)
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    const hint = FORMER_OPTIONS[where === 'cookie option' ? `cookie.${name}` : name]
+    throw invalid(`Unknown ${where} "${name}". ${hint ?? `Known are: ${known.join(', ')}.`}`)
+  }
+}
+
+/** An `OPTIONS_INVALID` with this message. */
+export function invalid(message: string, cause?: unknown): SessionError {
+  return new SessionError('OPTIONS_INVALID', message, { cause })
+}
+
+/** Options of express-session and @fastify/session that are not ours, and what to do about each. */
+const FORMER_OPTIONS: Readonly<Record<string, string | undefined>> = {
+  name: 'The name of the cookie is `cookie: { name }`.',
+  cookieName: 'The name of the cookie is `cookie: { name }`.',
+  resave: 'Leave it out: only what changed is ever written.',
+  saveUninitialized: 'Leave it out: an empty session is never stored.',
+  rolling: 'Leave it out: `idleTimeout` ends a session that is not used, and use prolongs it.',
+  genid: 'Leave it out: an id is 256 random bits.',
+  idGenerator: 'Leave it out: an id is 256 random bits.',
+  unset: 'Leave it out and call `session.destroy()`.',
+  proxy: "Leave it out: the platform's own setting decides (`trust proxy` on Express, `trustProxy` on Fastify).",
+  maxAge: 'Use `lifetime` and `idleTimeout`.',
+  ttl: 'Use `lifetime` and `idleTimeout`.',
+  secrets: 'Use `secret`, which takes a list.',
+  'cookie.maxAge': 'Use `lifetime`: the cookie follows it.',
+  'cookie.expires': 'Use `lifetime`: the cookie follows it.',
+  'cookie.signed': 'Leave it out: the token is always signed.',
+}
+
+function assertStore(store: unknown): void {
+  if (typeof store !== 'object' || store === null) {
+    throw invalid(
+      "Sessions need a store. Pass `store`: a RedisStore from 'latchkey/stores/redis', a SqliteStore from " +
+        "'latchkey/stores/sqlite', or a MemoryStore from 'latchkey/stores/memory'.",
+    )
+  }
+  for (const verb of ['load', 'create', 'update', 'touch', 'delete']) {
+    if (typeof (store as Record<string, unknown>)[verb] !== 'function') {
+      throw invalid(`The store given has no method "${verb}", so it is not a SessionStore of Latchkey.`)
+    }
+  }
+  if (!((store as SessionStore).abilities instanceof Set)) {
+    throw invalid('The store given declares no `abilities`. A store with none has an empty set.')
+  }
+}
+
+function resolveSecrets(given: EngineOptions['secret'], environment: NodeJS.ProcessEnv): readonly string[] {
+  const source: unknown = given ?? environment['SESSION_SECRET']
+  if (source === undefined || source === '') {
+    throw invalid('Sessions need a secret. Set SESSION_SECRET in the environment, or pass `secret`.')
+  }
+  const secrets: readonly unknown[] =
+    typeof source === 'string' ? source.split(',').map((part) => part.trim()) : Array.isArray(source) ? source : [source]
+  if (secrets.length === 0) throw invalid('The list of secrets is empty. Give at least one.')
+  return secrets.map((secret, index) => {
+    const which = secrets.length === 1 ? 'The secret' : `Secret ${index + 1} of ${secrets.length}`
+    if (typeof secret !== 'string') throw invalid(`${which} is of type ${typeof secret}. Give a string.`)
+    if (secret === '') throw invalid(`${which} is empty. Between commas there must be a secret.`)
+    if (environment['NODE_ENV'] === 'production' && secret.length < MIN_SECRET_LENGTH) {
+      throw invalid(
+        `${which} has ${secret.length} characters. In production it must have at least ${MIN_SECRET_LENGTH}; ` +
+          '`openssl rand -base64 32` makes one. (A comma separates secrets.)',
+      )
+    }
+    return secret
+  })
+}
+
+/** Checks a duration: a positive, finite number of milliseconds. */
+function duration(name: string, value: unknown, fallback: Duration, max = Number.MAX_SAFE_INTEGER): Duration {
+  if (value === undefined) return fallback
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 1 || value > max) {
+    throw invalid(
+      `${name} is ${shown(value)}. Give a number of milliseconds from 1 to ${max}, such as minutes(30).`,
+    )
+  }
+  return Math.round(value)
+}
+
+function callable<T>(name: string, value: T | undefined): T | undefined {
+  if (value !== undefined && typeof value !== 'function') throw invalid(`${name} is ${shown(value)}. Give a function.`)
+  return value
+}
+
+/** A value as a message may show it. */
+export function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? 'an object' : String(value)
+}
+
+function subjectByUserId(data: Readonly<Record<string, unknown>>): unknown {
+  return data['userId']
+}

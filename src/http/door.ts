@@ -1,0 +1,161 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isPromise } from '../core/calls.js'
+import { SessionEngine } from '../core/engine.js'
+import { SessionError } from '../core/errors.js'
+import type { SessionEvent } from '../core/events.js'
+import { refuseUnknown } from '../core/options.js'
+import { Exchange, type ConnectionFacts } from './exchange.js'
+import { failureOf } from './failure.js'
+import { answer, holdHead } from './hold.js'
+import { lineOf } from './log.js'
+import {
+  resolveCookieOptions,
+  resolveTransports,
+  SESSION_OPTIONS,
+  type ResolvedCookieOptions,
+  type SessionOptions,
+  type Transport,
+} from './options.js'
+
+/** How each platform is told that the proxy in front of it can be trusted. */
+export const TRUST_PROXY = {
+  express: "app.set('trust proxy', 1)",
+  fastify: 'Fastify({ trustProxy: true })',
+  nestFastify: 'new FastifyAdapter({ trustProxy: true })',
+} as const
+
+const EXCHANGE = Symbol('latchkey.exchange')
+
+/** A request that may have come through a door. */
+interface Visited {
+  [EXCHANGE]?: Exchange
+}
+
+/** What is the same on every platform: it opens the session of a raw request and holds the head of its answer. */
+export class Door {
+  readonly engine: SessionEngine
+  readonly cookie: ResolvedCookieOptions
+  readonly transports: ReadonlySet<Transport>
+  readonly #log: (line: string) => void
+  readonly #trustProxy: () => string
+  #hasWarned = false
+  #lastStoreLine = -Infinity
+
+  /**
+   * @param trustProxy - how this platform is told that a proxy in front of it speaks HTTPS
+   * @throws SessionError `OPTIONS_INVALID`
+   */
+  constructor(options: SessionOptions, trustProxy: () => string) {
+    refuseUnknown(options, SESSION_OPTIONS)
+    const { cookie, transports, log, onEvent, ...engineOptions } = options
+    this.cookie = resolveCookieOptions(cookie)
+    this.transports = resolveTransports(transports)
+    this.#log = log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`)))
+    this.#trustProxy = trustProxy
+    this.engine = new SessionEngine({
+      ...engineOptions,
+      onEvent: (event) => {
+        this.#report(event)
+        onEvent?.(event)
+      },
+    })
+  }
+
+  /**
+   * Opens the session of a request, then calls `next`. A request that has a session already keeps it. If the store
+   * fails, the request is answered and `next` is not called.
+   *
+   * @param connection - who knows whether the client came over HTTPS
+   */
+  enter(request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts, next: () => void): void {
+    const visited = request as IncomingMessage & Visited
+    if (visited[EXCHANGE]) return next()
+    const exchange = new Exchange(this, request, response, connection)
+    visited[EXCHANGE] = exchange
+    Object.defineProperty(request, 'session', SESSION_PROPERTY)
+    let opened
+    try {
+      opened = exchange.open()
+    } catch (error) {
+      return answer(response, failureOf(error))
+    }
+    if (!isPromise(opened)) {
+      holdHead(response, exchange)
+      return next()
+    }
+    opened.then(
+      () => {
+        holdHead(response, exchange)
+        next()
+      },
+      (error: unknown) => answer(response, failureOf(error)),
+    )
+  }
+
+  /** The error for a cookie that this connection can't deliver; told as an event, and in the log the first time. */
+  undeliverable(request: IncomingMessage): SessionError {
+    const trustProxy = this.#trustProxy()
+    const isBehindProxy = request.headers['x-forwarded-proto'] !== undefined || request.headers.forwarded !== undefined
+    const mend = isBehindProxy
+      ? `A proxy in front of this app says that it speaks HTTPS, but the app is not told to trust it: ${trustProxy}.`
+      : `Serve the app over HTTPS; if a proxy in front of it does that, make it send X-Forwarded-Proto and trust it: ${trustProxy}. ` +
+        'For plain HTTP in development leave `cookie.secure` at `auto` and NODE_ENV other than production.'
+    const error = new SessionError(
+      'COOKIE_UNDELIVERABLE',
+      `The session cookie is Secure, this connection is not, so no browser would send it back; nothing was stored. ${mend}`,
+    )
+    this.engine.emit({ type: 'cookie-undeliverable', error })
+    return error
+  }
+
+  /** An outage, or a connection that can't carry the cookie, would write the same line with every request. */
+  #report(event: SessionEvent): void {
+    const line = lineOf(event)
+    if (line === undefined) return
+    if (event.type === 'cookie-undeliverable') {
+      if (this.#hasWarned) return
+      this.#hasWarned = true
+    }
+    if (event.type === 'store-failed') {
+      const now = performance.now()
+      if (now - this.#lastStoreLine < STORE_LINE_INTERVAL) return
+      this.#lastStoreLine = now
+    }
+    this.#log(line)
+  }
+}
+
+/** A store that is away is told of at most this often, in milliseconds. */
+const STORE_LINE_INTERVAL = 10_000
+
+/** The exchange of a raw request, if it came through a door. */
+export function exchangeOf(request: object): Exchange | undefined {
+  return (request as Visited)[EXCHANGE]
+}
+
+/**
+ * Ends the session, as code that knows cookie-session expects of `req.session = null`. It is done when the answer leaves.
+ *
+ * @throws SessionError `VALUE_NOT_STORABLE` for anything but `null` and `undefined`: another object could not be saved.
+ */
+export function assignSession(exchange: Exchange | undefined, value: unknown): void {
+  if (value !== null && value !== undefined) {
+    throw new SessionError(
+      'VALUE_NOT_STORABLE',
+      'The session of a request was replaced by another object, which would not be saved. Assign to its properties instead.',
+    )
+  }
+  void exchange?.session?.destroy()
+}
+
+/** One descriptor for all requests: the session is looked up, so that `regenerate` can put another one in its place. */
+const SESSION_PROPERTY: PropertyDescriptor & ThisType<Visited> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this[EXCHANGE]?.session
+  },
+  set(value: unknown) {
+    assignSession(this[EXCHANGE], value)
+  },
+}

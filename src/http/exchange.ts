@@ -1,0 +1,140 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { after } from '../core/calls.js'
+import type { Carrier } from '../core/context.js'
+import { SessionError } from '../core/errors.js'
+import type { OpenSession } from '../core/open-session.js'
+import type { Session } from '../core/session.js'
+import type { Awaitable } from '../core/store.js'
+import { isTokenShaped } from '../core/token.js'
+import { cookieName, cookieValues, setCookieText } from './cookie-text.js'
+import type { Door } from './door.js'
+import { failureOf, type Failure } from './failure.js'
+import type { HeadChanges } from './head.js'
+import { isHeadHeld, type HeadKeeper } from './hold.js'
+
+/** How many cookies of our name are looked at: a stale one may stand before the good one. */
+const MAX_COOKIES = 3
+
+/** Where a request says whether it came over HTTPS: Express's and Fastify's requests know of proxies. */
+export interface ConnectionFacts {
+  readonly protocol?: unknown
+  readonly socket?: unknown
+}
+
+/** One request and its answer, with the session between them. */
+export class Exchange implements Carrier, HeadKeeper {
+  readonly #door: Door
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #connection: ConnectionFacts
+  #open: OpenSession | undefined
+  #isBearer = false
+  #isPresented = false
+  #isRead = false
+
+  constructor(door: Door, request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts) {
+    this.#door = door
+    this.#request = request
+    this.#response = response
+    this.#connection = connection
+  }
+
+  get presented(): boolean {
+    return this.#isPresented
+  }
+
+  /** The session, loaded. From now on the answer depends on it. */
+  get session(): Session | undefined {
+    this.#isRead = true
+    return this.#open?.session
+  }
+
+  /** Finds the token and loads the session. */
+  open(): Awaitable<void> {
+    const tokens = this.#tokens()
+    this.#isPresented = tokens.length > 0
+    return after(this.#door.engine.open(tokens, this), (open) => {
+      this.#open = open
+    })
+  }
+
+  assertReachable(): void {
+    if (!isHeadHeld(this.#response)) {
+      throw new SessionError(
+        'HEADERS_SENT',
+        'A new session, or a new id, needs a header, and the headers have left already or the client has gone. ' +
+          'Change the session before the first byte of the body, or call `await session.save()` before it.',
+      )
+    }
+    if (!this.#isBearer && this.#isSecureCookie && !this.#isSecureConnection) throw this.#door.undeliverable(this.#request)
+  }
+
+  settle(): Awaitable<void> {
+    const open = this.#open
+    if (!open || (!this.#isRead && !open.isUnsettled)) return
+    return open.commit()
+  }
+
+  headChanges(): HeadChanges | undefined {
+    const open = this.#open
+    if (!open || (!this.#isRead && open.tokenChange === 'keep')) return undefined
+    return {
+      cookieName: cookieName(this.#door.cookie, this.#isSecureCookie),
+      setCookie: this.#isBearer ? undefined : this.#setCookie(open),
+      token: this.#isBearer && open.tokenChange === 'set' ? open.signedToken : undefined,
+      vary: this.#isBearer ? 'Authorization' : 'Cookie',
+    }
+  }
+
+  refuse(error: unknown): Failure {
+    if (error instanceof SessionError) this.#door.engine.emit({ type: 'commit-failed', error })
+    return failureOf(error)
+  }
+
+  failedLate(error: unknown): void {
+    if (error instanceof SessionError) this.#door.engine.emit({ type: 'late-write-dropped', error })
+  }
+
+  #setCookie(open: OpenSession): string | undefined {
+    const { cookie } = this.#door
+    switch (open.tokenChange) {
+      case 'set':
+        return setCookieText(cookie, this.#isSecureCookie, open.signedToken, open.tokenMaxAge)
+      case 'clear':
+        return setCookieText(cookie, this.#isSecureCookie, '', 0)
+      default:
+        return undefined
+    }
+  }
+
+  #tokens(): readonly string[] {
+    const { transports, cookie } = this.#door
+    if (transports.has('bearer')) {
+      const token = bearerToken(this.#request.headers.authorization)
+      this.#isBearer = token !== undefined || !transports.has('cookie')
+      if (this.#isBearer) return token === undefined ? NO_TOKENS : [token]
+    }
+    const header = this.#request.headers.cookie
+    return header === undefined ? NO_TOKENS : cookieValues(header, cookieName(cookie, this.#isSecureCookie), MAX_COOKIES)
+  }
+
+  get #isSecureCookie(): boolean {
+    const { secure } = this.#door.cookie
+    return secure === 'auto' ? this.#isSecureConnection : secure
+  }
+
+  get #isSecureConnection(): boolean {
+    const { protocol, socket } = this.#connection
+    if (typeof protocol === 'string') return protocol === 'https'
+    return (socket as { encrypted?: unknown } | undefined)?.encrypted === true
+  }
+}
+
+const NO_TOKENS: readonly string[] = []
+
+/** The token of an Authorization header, if it has the form of ours; a JWT or another scheme is somebody else's. */
+function bearerToken(header: string | undefined): string | undefined {
+  if (header === undefined || header.slice(0, 7).toLowerCase() !== 'bearer ') return undefined
+  const token = header.slice(7).trim()
+  return isTokenShaped(token) ? token : undefined
+}

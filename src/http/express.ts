@@ -1,0 +1,45 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { SessionEngine } from '../core/engine.js'
+import type { Session, SessionData } from '../core/session.js'
+import { Door, TRUST_PROXY } from './door.js'
+import type { SessionOptions } from './options.js'
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface Request {
+      session: Session
+    }
+  }
+}
+
+/** A middleware for Express, and for everything else that calls `(req, res, next)` with Node's own request and response. */
+export interface SessionMiddlewareFunction {
+  (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void
+  /** The engine behind it. */
+  readonly engine: SessionEngine
+  /** Stops what runs in the background and closes what the store opened itself. Twice is not an error. */
+  close(): Promise<void>
+}
+
+/**
+ * Sessions for Express: `app.use(sessions({ secret, store }))`. Every request after it has `req.session`, loaded.
+ *
+ * A store that fails is answered with 503 and `Retry-After`, never passed on as an error.
+ *
+ * @throws SessionError `OPTIONS_INVALID` for options that can't work.
+ */
+export function sessions(options: SessionOptions): SessionMiddlewareFunction {
+  const door = new Door(options, () => TRUST_PROXY.express)
+  return Object.assign(
+    (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void => {
+      door.enter(request, response, request, next)
+    },
+    { engine: door.engine, close: () => door.engine.close() },
+  )
+}
+
+export type { CookieOptions, SessionOptions, Transport } from './options.js'
+export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
+export { SessionError, type SessionErrorCode } from '../core/errors.js'
+export type { Session, SessionData }

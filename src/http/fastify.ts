@@ -1,0 +1,38 @@
+import type { FastifyInstance } from 'fastify'
+import type { Session, SessionData } from '../core/session.js'
+import { Door, TRUST_PROXY } from './door.js'
+import { addSessionHooks } from './fastify-hooks.js'
+import type { SessionOptions } from './options.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    session: Session
+  }
+}
+
+/**
+ * Sessions for Fastify: `await app.register(sessions, { secret, store })`. Every request of the whole instance has
+ * `request.session`, loaded, from the first `onRequest` hook after it on.
+ *
+ * A store that fails is answered with 503 and `Retry-After`, never thrown. Closing the app closes what the store opened itself.
+ *
+ * @throws SessionError `OPTIONS_INVALID` for options that can't work.
+ */
+export function sessions(instance: FastifyInstance, options: SessionOptions, done: (error?: Error) => void): void {
+  const door = new Door(options, () => TRUST_PROXY.fastify)
+  addSessionHooks(instance, door)
+  instance.addHook('onClose', () => door.engine.close())
+  done()
+}
+
+// What fastify-plugin does: the hooks hold for the whole instance, not for an encapsulated part.
+Object.assign(sessions, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: 'latchkey',
+  [Symbol.for('plugin-meta')]: { name: 'latchkey', fastify: '5.x' },
+})
+
+export type { CookieOptions, SessionOptions, Transport } from './options.js'
+export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
+export { SessionError, type SessionErrorCode } from '../core/errors.js'
+export type { Session, SessionData }

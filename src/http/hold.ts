@@ -1,0 +1,284 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { isPromise } from '../core/calls.js'
+import type { Awaitable } from '../core/store.js'
+import type { Failure } from './failure.js'
+import { changeHead, type HeadChanges } from './head.js'
+
+/** Whose work must be done before the head of an answer leaves. */
+export interface HeadKeeper {
+  /** Does the work. May be asked again when the body ends, and when the client goes away. */
+  settle(): Awaitable<void>
+  /** What the head must say, once the work is done. */
+  headChanges(): HeadChanges | undefined
+  /** The answer to give instead, because the work failed. */
+  refuse(error: unknown): Failure
+  /** The work failed after the head had left. */
+  failedLate(error: unknown): void
+}
+
+type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
+type Call = readonly [method: Method, args: readonly unknown[]]
+type AnyFunction = (this: unknown, ...args: never[]) => unknown
+
+const HOLD = Symbol('latchkey.hold')
+
+/**
+ * Holds the head of a response until the keeper's work is done: whatever would send it (`writeHead`, `write`, `end`,
+ * `flushHeaders`) waits and is then done in order. To its callers the response looks sent meanwhile.
+ */
+export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
+  const held = response as HeldResponse
+  held[HOLD] = new Hold(held, keeper)
+  held.writeHead = heldWriteHead as typeof held.writeHead
+  held.write = heldWrite as typeof held.write
+  held.end = heldEnd as typeof held.end
+  held.flushHeaders = heldFlushHeaders
+  held.once('close', closed)
+}
+
+/** Whether a token could still reach the client: the head has not left, and the client is there. */
+export function isHeadHeld(response: ServerResponse): boolean {
+  return (response as HeldResponse)[HOLD]?.isReachable ?? false
+}
+
+interface HeldResponse extends ServerResponse {
+  [HOLD]?: Hold
+}
+
+function heldWriteHead(this: HeldResponse, ...args: unknown[]): unknown {
+  return this[HOLD]!.call('writeHead', args)
+}
+
+function heldWrite(this: HeldResponse, ...args: unknown[]): unknown {
+  return this[HOLD]!.call('write', args)
+}
+
+function heldEnd(this: HeldResponse, ...args: unknown[]): unknown {
+  return this[HOLD]!.call('end', args)
+}
+
+function heldFlushHeaders(this: HeldResponse): void {
+  this[HOLD]!.call('flushHeaders', [])
+}
+
+function closed(this: HeldResponse): void {
+  this[HOLD]!.clientGone()
+}
+
+/**
+ * - `held`: nothing has happened yet;
+ * - `waiting`: the work is under way, calls are queued;
+ * - `open`: the head may leave, or has left;
+ * - `ending`: the body has ended, and work that came after the head is under way;
+ * - `over`: the answer is complete, or was replaced by a refusal; further calls do nothing.
+ */
+type State = 'held' | 'waiting' | 'open' | 'ending' | 'over'
+
+class Hold {
+  readonly #response: HeldResponse
+  readonly #keeper: HeadKeeper
+  readonly #originals: Readonly<Record<Method, AnyFunction>>
+  #state: State = 'held'
+  #queue: Call[] = []
+  #status: { readonly code: number; readonly message: string } | undefined
+  #isEnded = false
+  #isClosed = false
+  #isRefused = false
+
+  constructor(response: HeldResponse, keeper: HeadKeeper) {
+    this.#response = response
+    this.#keeper = keeper
+    this.#originals = {
+      writeHead: response.writeHead as AnyFunction,
+      write: response.write as AnyFunction,
+      end: response.end as AnyFunction,
+      flushHeaders: response.flushHeaders as AnyFunction,
+    }
+  }
+
+  get isReachable(): boolean {
+    return !this.#isClosed && (this.#state === 'held' || this.#state === 'waiting')
+  }
+
+  /** Whether an `end` was called that is not carried out yet. */
+  get hasEnd(): boolean {
+    return this.#isEnded
+  }
+
+  call(method: Method, args: readonly unknown[]): unknown {
+    switch (this.#state) {
+      case 'held':
+        return this.#firstCall(method, args)
+      case 'open':
+        if (method !== 'end' || this.#isEnded) return this.#original(method, args)
+        this.#isEnded = true
+        return this.#endAfterHead(args)
+      case 'waiting':
+        return this.#enqueue(method, args)
+      default:
+        return this.#ignore(method, args)
+    }
+  }
+
+  /** The connection closed. What the handler has changed by now is still saved. */
+  clientGone(): void {
+    this.#isClosed = true
+    if (this.#isEnded || this.#isRefused) return
+    this.#settleLate(noop, noop)
+  }
+
+  #firstCall(method: Method, args: readonly unknown[]): unknown {
+    let settled: Awaitable<void>
+    try {
+      settled = this.#keeper.settle()
+    } catch (error) {
+      this.#refuse(error)
+      return this.#ignore(method, args)
+    }
+    if (!isPromise(settled)) {
+      this.#state = 'open'
+      if (method === 'end') this.#isEnded = true
+      return this.#original(method, this.#changeHead(method, args))
+    }
+    this.#state = 'waiting'
+    this.#status = { code: this.#response.statusCode, message: this.#response.statusMessage }
+    Object.defineProperties(this.#response, LOOKS_SENT)
+    settled.then(
+      () => this.#release(),
+      (error: unknown) => this.#refuse(error),
+    )
+    return this.#enqueue(method, args)
+  }
+
+  #changeHead(method: Method, args: readonly unknown[]): readonly unknown[] {
+    const changes = this.#keeper.headChanges()
+    if (!changes) return args
+    if (method !== 'writeHead') {
+      changeHead(this.#response, changes, [])
+      return args
+    }
+    return [args[0], ...changeHead(this.#response, changes, args.slice(1))]
+  }
+
+  #enqueue(method: Method, args: readonly unknown[]): unknown {
+    if (this.#isEnded) return this.#ignore(method, args)
+    if (method === 'end') this.#isEnded = true
+    this.#queue.push([method, args])
+    return method === 'write' ? false : this.#response
+  }
+
+  #release(): void {
+    this.#looksAsItIs()
+    this.#state = 'open'
+    const queue = this.#queue
+    this.#queue = []
+    let flows = false
+    queue.forEach(([method, args], index) => {
+      const result = this.#original(method, index === 0 ? this.#changeHead(method, args) : args)
+      flows = method === 'write' && result === true
+    })
+    // `write` answered false while it waited, so somebody may wait for this.
+    if (flows && !this.#isEnded) this.#response.emit('drain')
+  }
+
+  #refuse(error: unknown): void {
+    this.#looksAsItIs()
+    const failure = this.#keeper.refuse(error)
+    const queue = this.#queue
+    this.#queue = []
+    this.#isRefused = true
+    this.#state = 'open'
+    if (!this.#isClosed) answer(this.#response, failure, this.#originals.end)
+    this.#state = 'over'
+    for (const [, args] of queue) callBack(args)
+    // Whoever pipes into the response goes on to its end, into nothing.
+    if (!this.#isEnded && queue.some(([method]) => method === 'write')) this.#response.emit('drain')
+  }
+
+  /** A stream has ended: what its handler changed since the head left is saved before the client sees the end. */
+  #endAfterHead(args: readonly unknown[]): unknown {
+    const end = (): void => {
+      this.#state = 'open'
+      this.#original('end', args)
+    }
+    this.#state = 'ending'
+    this.#settleLate(end, () => this.#response.destroy())
+    return this.#response
+  }
+
+  #settleLate(done: () => void, failed: () => void): void {
+    const fail = (error: unknown): void => {
+      this.#keeper.failedLate(error)
+      failed()
+    }
+    try {
+      const settled = this.#keeper.settle()
+      if (isPromise(settled)) settled.then(done, fail)
+      else done()
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #looksAsItIs(): void {
+    if (!this.#status) return
+    const response = this.#response as unknown as Record<string, unknown>
+    for (const name of Object.keys(LOOKS_SENT)) delete response[name]
+    this.#response.statusCode = this.#status.code
+    if (this.#status.message) this.#response.statusMessage = this.#status.message
+    this.#status = undefined
+  }
+
+  #original(method: Method, args: readonly unknown[]): unknown {
+    return this.#originals[method].apply(this.#response, args as never[])
+  }
+
+  #ignore(method: Method, args: readonly unknown[]): unknown {
+    callBack(args)
+    return method === 'write' ? true : this.#response
+  }
+}
+
+/** What a response says of itself while its head is held. */
+const LOOKS_SENT: PropertyDescriptorMap = {
+  headersSent: { configurable: true, enumerable: true, get: () => true },
+  writableEnded: {
+    configurable: true,
+    enumerable: true,
+    get(this: HeldResponse) {
+      return this[HOLD]!.hasEnd
+    },
+  },
+}
+
+/** Headers that speak of the answer that is not given. */
+const OF_THE_BODY =
+  /^(?:content-|transfer-encoding$|etag$|last-modified$|cache-control$|expires$|location$|set-cookie$|session-token$|accept-ranges$|trailer$|link$)/i
+
+/** Gives a failure as the whole answer. Headers that are not about the body, such as those of CORS, stay. */
+export function answer(
+  response: ServerResponse,
+  { statusCode, retryAfter, body }: Failure,
+  end: AnyFunction = response.end as AnyFunction,
+): void {
+  for (const name of response.getHeaderNames()) {
+    if (OF_THE_BODY.test(name) && !/^content-security-policy/i.test(name)) response.removeHeader(name)
+  }
+  const headers: OutgoingHttpHeaders = {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+  }
+  if (retryAfter !== undefined) headers['Retry-After'] = retryAfter
+  response.statusCode = statusCode
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value!)
+  end.apply(response, [body] as never[])
+}
+
+/** The last argument of `write` and `end` may be a callback: somebody may wait for it. */
+function callBack(args: readonly unknown[]): void {
+  const callback = args.at(-1)
+  if (typeof callback === 'function') process.nextTick(callback as () => void)
+}
+
+function noop(): void {}

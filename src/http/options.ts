@@ -1,0 +1,133 @@
+import { ENGINE_OPTIONS, invalid, refuseUnknown, shown, type EngineOptions } from '../core/options.js'
+
+/** How a token travels: in a cookie, or in `Authorization: Bearer`. */
+export type Transport = 'cookie' | 'bearer'
+
+/** The session cookie. All of it is checked at start-up. */
+export interface CookieOptions {
+  /** Default: `sessionId`; on a secure connection with `path` `/` and no `domain` it is sent as `__Host-sessionId`. */
+  readonly name?: string | undefined
+  /** Default: `/`. */
+  readonly path?: string | undefined
+  /** Default: none, so that the cookie goes to this host alone. */
+  readonly domain?: string | undefined
+  /** `auto`: by the connection, and always in production. Default: `auto`. */
+  readonly secure?: boolean | 'auto' | undefined
+  /** Default: `lax`. */
+  readonly sameSite?: 'lax' | 'strict' | 'none' | undefined
+  /** Default: `true`. */
+  readonly httpOnly?: boolean | undefined
+  /** Default: `false`. */
+  readonly partitioned?: boolean | undefined
+}
+
+/** Options of a door: those of the engine, and how tokens travel. */
+export interface SessionOptions extends EngineOptions {
+  readonly cookie?: CookieOptions | undefined
+  /**
+   * Which transports are in use. With `bearer`, a request that brings a token in `Authorization: Bearer` never gets a
+   * cookie, and new tokens are sent in the response header `Session-Token`; with `bearer` alone no cookie is ever set.
+   * Default: `['cookie']`.
+   */
+  readonly transports?: readonly Transport[] | undefined
+  /** Takes one line for what an operator must see; `false` for silence. Default: `console.warn`, and in Nest its logger. */
+  readonly log?: ((line: string) => void) | false | undefined
+}
+
+/** {@link CookieOptions}, checked and complete. */
+export interface ResolvedCookieOptions {
+  readonly name: string
+  readonly path: string
+  readonly domain: string | undefined
+  readonly secure: boolean | 'auto'
+  readonly sameSite: 'lax' | 'strict' | 'none'
+  readonly httpOnly: boolean
+  readonly partitioned: boolean
+}
+
+const COOKIE_OPTIONS = ['name', 'path', 'domain', 'secure', 'sameSite', 'httpOnly', 'partitioned'] as const
+
+/** The names of {@link SessionOptions}. */
+export const SESSION_OPTIONS: readonly string[] = [...ENGINE_OPTIONS, 'cookie', 'transports', 'log']
+
+/** A cookie name is a token of RFC 9110, section 5.6.2. */
+const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/** Printable ASCII without `;`: RFC 6265bis, section 4.1.1. */
+const COOKIE_PATH = /^\/[\x20-\x3a\x3c-\x7e]*$/
+
+const COOKIE_DOMAIN = /^\.?[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?$/
+
+/**
+ * Checks the cookie's options and fills in the defaults.
+ *
+ * @throws SessionError `OPTIONS_INVALID` for what no browser would take, with the mend.
+ */
+export function resolveCookieOptions(
+  options: CookieOptions | undefined,
+  environment: NodeJS.ProcessEnv = process.env,
+): ResolvedCookieOptions {
+  refuseUnknown(options ?? {}, COOKIE_OPTIONS, 'cookie option')
+  const given = options?.secure ?? 'auto'
+  const resolved: ResolvedCookieOptions = {
+    name: matching('name', options?.name ?? 'sessionId', COOKIE_NAME, 'letters, digits and !#$%&\'*+-.^_`|~'),
+    path: matching('path', options?.path ?? '/', COOKIE_PATH, 'a path that begins with / and has no semicolon'),
+    domain:
+      options?.domain === undefined
+        ? undefined
+        : matching('domain', options.domain, COOKIE_DOMAIN, 'a host name such as example.com'),
+    secure: given === 'auto' && environment['NODE_ENV'] === 'production' ? true : given,
+    sameSite: options?.sameSite ?? 'lax',
+    httpOnly: flag('httpOnly', options?.httpOnly, true),
+    partitioned: flag('partitioned', options?.partitioned, false),
+  }
+  if (!['auto', true, false].includes(resolved.secure)) {
+    throw invalid(`cookie.secure is ${shown(resolved.secure)}. Give true, false or 'auto'.`)
+  }
+  if (!['lax', 'strict', 'none'].includes(resolved.sameSite)) {
+    throw invalid(`cookie.sameSite is ${shown(resolved.sameSite)}. Give 'lax', 'strict' or 'none'.`)
+  }
+  assertPossible(resolved)
+  return resolved
+}
+
+/**
+ * Checks the list of transports.
+ *
+ * @throws SessionError `OPTIONS_INVALID`
+ */
+export function resolveTransports(transports: readonly Transport[] | undefined): ReadonlySet<Transport> {
+  const list: unknown = transports ?? ['cookie']
+  if (!Array.isArray(list) || list.length === 0 || list.some((item) => item !== 'cookie' && item !== 'bearer')) {
+    throw invalid("transports must be a list of 'cookie', 'bearer' or both.")
+  }
+  return new Set(list as Transport[])
+}
+
+/** Combinations that a browser refuses silently: RFC 6265bis, sections 4.1.3 and 5.7. */
+function assertPossible({ name, path, domain, secure, sameSite, partitioned }: ResolvedCookieOptions): void {
+  if (secure !== true && sameSite === 'none') {
+    throw invalid("cookie.sameSite 'none' needs cookie.secure true: browsers drop such a cookie otherwise.")
+  }
+  if (secure !== true && partitioned) {
+    throw invalid('cookie.partitioned needs cookie.secure true: browsers drop such a cookie otherwise.')
+  }
+  const lower = name.toLowerCase()
+  if (lower.startsWith('__host-') && (domain !== undefined || path !== '/')) {
+    throw invalid(`cookie.name "${name}" begins with __Host-, so leave out cookie.domain and cookie.path, or rename it.`)
+  }
+  if ((lower.startsWith('__host-') || lower.startsWith('__secure-')) && secure !== true) {
+    throw invalid(`cookie.name "${name}" needs cookie.secure true: browsers drop such a cookie otherwise.`)
+  }
+}
+
+function matching(name: string, value: unknown, pattern: RegExp, wanted: string): string {
+  if (typeof value === 'string' && pattern.test(value)) return value
+  throw invalid(`cookie.${name} is ${shown(value)}. Give ${wanted}.`)
+}
+
+function flag(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback
+  if (typeof value === 'boolean') return value
+  throw invalid(`cookie.${name} is ${shown(value)}. Give true or false.`)
+}

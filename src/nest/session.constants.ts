@@ -1,0 +1,11 @@
+/** The token under which the module's options are injected. */
+export { MODULE_OPTIONS_TOKEN as SESSION_OPTIONS } from './session.module-definition.js'
+
+/** The token of what the module, the middleware and the service share. */
+export const SESSION_DOOR = Symbol('latchkey.door')
+
+/** Metadata of `@Public()`. */
+export const PUBLIC = 'latchkey:public'
+
+/** Metadata of `@Roles()`. */
+export const ROLES = 'latchkey:roles'

@@ -1,0 +1,17 @@
+import { ConfigurableModuleBuilder } from '@nestjs/common'
+import type { SessionOptions } from '../http/options.js'
+
+/** Options of {@link SessionModule}: those of the doors, and what the guard makes of a session. */
+export interface SessionModuleOptions extends SessionOptions {
+  /**
+   * What {@link SessionAuthGuard} puts on `request.user` for a session that belongs to somebody. Default:
+   * `{ id: userId, email, role }` from the session.
+   */
+  readonly user?: ((session: Readonly<Record<string, unknown>>) => unknown) | undefined
+}
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<SessionModuleOptions>()
+    .setClassMethodName('forRoot')
+    .setExtras({ isGlobal: true }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal }))
+    .build()

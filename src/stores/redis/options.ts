@@ -1,0 +1,68 @@
+import { SessionError } from '../../core/errors.js'
+import type { Clock } from '../../core/expiry.js'
+import { type Connection, connectionOver, type RedisClient } from './client.js'
+import { openConnection } from './open.js'
+
+/** How a `RedisStore` is made. Give `url` or `client`, not both; with neither, the environment variable `REDIS_URL` is used. */
+export interface RedisStoreOptions {
+  /** Where Redis is: `redis://` or `rediss://` (TLS), with user, password, host, port and database number as needed. */
+  readonly url?: string | undefined
+  /** A client of the application, of the package redis or ioredis. It stays the application's to close. */
+  readonly client?: RedisClient | undefined
+  /** What every key begins with. Default `latchkey`. */
+  readonly prefix?: string | undefined
+  /** Tells the time, in epoch milliseconds. Default `Date.now`. */
+  readonly clock?: Clock | undefined
+}
+
+/** What the options say, checked and with the defaults filled in. */
+export interface CheckedOptions {
+  readonly connection: Connection
+  readonly prefix: string
+  readonly clock: Clock
+}
+
+const KNOWN = ['url', 'client', 'prefix', 'clock']
+
+/** Checks the options of a `RedisStore`. Throws `OPTIONS_INVALID` with the value and the mend; never with a password. */
+export function checkOptions(options: RedisStoreOptions): CheckedOptions {
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.includes(name)) throw invalid(`unknown option '${name}'. It knows ${KNOWN.join(', ')}`)
+  }
+  const { url, client, prefix = 'latchkey', clock = Date.now } = options
+  if (typeof prefix !== 'string' || prefix === '' || /[{}]/.test(prefix)) {
+    throw invalid(`prefix is ${JSON.stringify(prefix)}. Give it a text that isn't empty and has no braces`)
+  }
+  if (typeof clock !== 'function') throw invalid(`clock is a ${typeof clock}. Give it a function such as Date.now`)
+  if (client !== undefined) {
+    if (url !== undefined) throw invalid('both url and client are given. Leave one out')
+    return { connection: connectionOver(client), prefix, clock }
+  }
+  return { connection: openConnection(checkUrl(url ?? process.env['REDIS_URL'])), prefix, clock }
+}
+
+/** Of a URL only its scheme is shown: everywhere else a password may be, if it isn't percent-encoded. */
+function checkUrl(text: string | undefined): string {
+  if (text === undefined || text === '') {
+    throw invalid('neither url nor client is given, and REDIS_URL is not set. Set REDIS_URL to redis://HOST:PORT')
+  }
+  const mend = 'Write redis://USER:PASSWORD@HOST:PORT/DATABASE, with special characters in the password percent-encoded'
+  if (typeof text !== 'string' || !URL.canParse(text)) throw invalid(`the URL can't be read. ${mend}`)
+  const { protocol, hostname, pathname, hash, username, password } = new URL(text)
+  if (protocol !== 'redis:' && protocol !== 'rediss:') {
+    throw invalid(`the URL ${text.includes('://') ? `begins with ${protocol}//` : 'has no redis://'}. ${mend}`)
+  }
+  if (hostname === '') throw invalid(`the URL has no host. ${mend}`)
+  if (!/^\/?\d*$/.test(pathname) || hash !== '')
+    throw invalid(`the URL has no number of a database after the host. ${mend}`)
+  try {
+    decodeURIComponent(username + password)
+  } catch {
+    throw invalid(`the user or password in the URL is not percent-encoded. ${mend}`)
+  }
+  return text
+}
+
+function invalid(what: string): SessionError {
+  return new SessionError('OPTIONS_INVALID', `RedisStore: ${what}.`)
+}

@@ -1,0 +1,158 @@
+import type { RecordPatch, RotatePatch, SessionRecord } from '../core/record.js'
+import type { Ability, Awaitable, Closing, Outcome, Rotating, SessionStore, Sweeping } from '../core/store.js'
+
+/** What a {@link FailingStore} can disturb: the five verbs, and those of the abilities. `close` always goes through. */
+export type StoreVerb = 'load' | 'create' | 'update' | 'touch' | 'delete' | 'rotate' | 'sweep'
+
+/** Holds one call of a verb, so that a test decides what happens meanwhile. */
+export interface Gate {
+  /** Settles when a call has come to the gate. */
+  readonly reached: Promise<void>
+  /** Lets the call go on. Before the call came: it will not be held. Twice is not an error. */
+  open(): void
+}
+
+/**
+ * A store that does as the one inside of it until a test makes it fail, hang or wait. It has the abilities of that store,
+ * and answers synchronously where that does and nothing disturbs the call.
+ */
+export class FailingStore implements SessionStore, Rotating, Sweeping, Closing {
+  readonly #inner: SessionStore
+  readonly #calls: Record<StoreVerb, number> = { load: 0, create: 0, update: 0, touch: 0, delete: 0, rotate: 0, sweep: 0 }
+  readonly #holds: Hold[] = []
+  #failure: { readonly error: unknown; readonly verbs: readonly StoreVerb[] } | undefined
+  #hanging: { readonly verbs: readonly StoreVerb[]; readonly healed: Promise<void>; readonly end: () => void } | undefined
+
+  constructor(inner: SessionStore) {
+    this.#inner = inner
+  }
+
+  get name(): string {
+    return this.#inner.name
+  }
+
+  get abilities(): ReadonlySet<Ability> {
+    return this.#inner.abilities
+  }
+
+  /** How many times each verb was called, those that failed or hung included. */
+  get calls(): Readonly<Record<StoreVerb, number>> {
+    return this.#calls
+  }
+
+  /** From now on the verbs reject with `error` and the store inside is not asked. Default: every verb. */
+  failWith(error: unknown, verbs: readonly StoreVerb[] = ALL): void {
+    this.#failure = { error, verbs }
+  }
+
+  /** From now on calls of the verbs don't settle before {@link heal}; then they go on. Default: every verb. */
+  hang(verbs: readonly StoreVerb[] = ALL): void {
+    if (this.#hanging) {
+      this.#hanging = { ...this.#hanging, verbs }
+      return
+    }
+    let end = (): void => {}
+    const healed = new Promise<void>((resolve) => (end = resolve))
+    this.#hanging = { verbs, healed, end }
+  }
+
+  /** Ends failing and hanging. Gates stay. */
+  heal(): void {
+    this.#failure = undefined
+    this.#hanging?.end()
+    this.#hanging = undefined
+  }
+
+  /**
+   * Holds the next call of `verb` that no other gate holds.
+   *
+   * @param when - `before` the store inside is asked (default), or `after` it did its work and before the caller hears of it.
+   */
+  hold(verb: StoreVerb, when: 'before' | 'after' = 'before'): Gate {
+    const hold = new Hold(verb, when)
+    this.#holds.push(hold)
+    return hold
+  }
+
+  load(key: string): Awaitable<SessionRecord | undefined> {
+    return this.#call('load', () => this.#inner.load(key))
+  }
+
+  create(record: SessionRecord): Awaitable<void> {
+    return this.#call('create', () => this.#inner.create(record))
+  }
+
+  update(key: string, patch: RecordPatch): Awaitable<Outcome> {
+    return this.#call('update', () => this.#inner.update(key, patch))
+  }
+
+  touch(key: string, lastSeenAt: number): Awaitable<boolean> {
+    return this.#call('touch', () => this.#inner.touch(key, lastSeenAt))
+  }
+
+  delete(key: string): Awaitable<boolean> {
+    return this.#call('delete', () => this.#inner.delete(key))
+  }
+
+  rotate(key: string, newKey: string, patch: RotatePatch): Awaitable<Outcome> {
+    return this.#call('rotate', () => (this.#inner as SessionStore & Rotating).rotate(key, newKey, patch))
+  }
+
+  sweep(limit: number): Awaitable<number> {
+    return this.#call('sweep', () => (this.#inner as SessionStore & Sweeping).sweep(limit))
+  }
+
+  close(): Awaitable<void> {
+    return (this.#inner as SessionStore & Closing).close()
+  }
+
+  #call<T>(verb: StoreVerb, call: () => Awaitable<T>): Awaitable<T> {
+    this.#calls[verb]++
+    const at = this.#holds.findIndex((hold) => hold.verb === verb)
+    const [hold] = at < 0 ? [] : this.#holds.splice(at, 1)
+    if (hold?.when === 'before') return hold.pass().then(() => this.#disturbed(verb, call))
+    return hold ? heldBack(hold, () => this.#disturbed(verb, call)) : this.#disturbed(verb, call)
+  }
+
+  #disturbed<T>(verb: StoreVerb, call: () => Awaitable<T>): Awaitable<T> {
+    if (this.#failure?.verbs.includes(verb)) return Promise.reject(this.#failure.error as Error)
+    if (this.#hanging?.verbs.includes(verb)) return this.#hanging.healed.then(call)
+    return call()
+  }
+}
+
+const ALL: readonly StoreVerb[] = ['load', 'create', 'update', 'touch', 'delete', 'rotate', 'sweep']
+
+async function heldBack<T>(hold: Hold, call: () => Awaitable<T>): Promise<T> {
+  try {
+    return await call()
+  } finally {
+    await hold.pass()
+  }
+}
+
+class Hold implements Gate {
+  readonly verb: StoreVerb
+  readonly when: 'before' | 'after'
+  readonly reached: Promise<void>
+  readonly #opened: Promise<void>
+  #reach = (): void => {}
+  #open = (): void => {}
+
+  constructor(verb: StoreVerb, when: 'before' | 'after') {
+    this.verb = verb
+    this.when = when
+    this.reached = new Promise((resolve) => (this.#reach = resolve))
+    this.#opened = new Promise((resolve) => (this.#open = resolve))
+  }
+
+  open(): void {
+    this.#open()
+  }
+
+  /** Tells the test that a call is here, and waits for it to open. */
+  pass(): Promise<void> {
+    this.#reach()
+    return this.#opened
+  }
+}

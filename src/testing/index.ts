@@ -1,0 +1,5 @@
+export { storeConformance, type StoreConformanceOptions } from './conformance.js'
+export { CookieAgent, type CookieAgentOptions } from './cookie-agent.js'
+export type { KeptCookie } from './cookie-jar.js'
+export { FailingStore, type Gate, type StoreVerb } from './failing-store.js'
+export { ManualClock } from './manual-clock.js'
