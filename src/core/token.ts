@@ -1,8 +1,10 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { ID_LENGTH } from './id.js'
 
+const SIGNATURE_LENGTH = 43
+
 /** A token is an id, a dot, and an HMAC-SHA256 of the id in 43 characters, base64url. */
-const TOKEN_LENGTH = ID_LENGTH + 1 + 43
+const TOKEN_LENGTH = ID_LENGTH + 1 + SIGNATURE_LENGTH
 
 /** Signs ids and checks tokens with a list of secrets: the first signs, all verify. */
 export class TokenSigner {
@@ -25,9 +27,10 @@ export class TokenSigner {
   check(token: string): number {
     if (!isTokenShaped(token)) return -1
     const id = token.slice(0, ID_LENGTH)
-    const given = Buffer.from(token.slice(ID_LENGTH + 1), 'latin1')
+    const given = Buffer.from(token.slice(ID_LENGTH + 1))
+    if (given.length !== SIGNATURE_LENGTH) return -1
     for (let index = 0; index < this.#keys.length; index++) {
-      const expected = Buffer.from(signature(this.#keys[index]!, id), 'latin1')
+      const expected = Buffer.from(signature(this.#keys[index]!, id))
       if (timingSafeEqual(given, expected)) return index
     }
     return -1

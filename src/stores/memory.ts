@@ -3,16 +3,9 @@ import { type Clock, endsAt, isExpired } from '../core/expiry.js'
 import type { RecordPatch, RotatePatch, SessionRecord } from '../core/record.js'
 import { type Ability, type Closing, type Outcome, ROTATED_FOR, type Rotating } from '../core/store.js'
 import type { SessionStore, Sweeping } from '../core/store.js'
+import { checkOptions, type MemoryStoreOptions } from './memory/options.js'
 
-/** How a `MemoryStore` is made. */
-export interface MemoryStoreOptions {
-  /** How many sessions are kept at most. Default 100,000. */
-  readonly maxSessions?: number | undefined
-  /** Tells the time, in epoch milliseconds. Default `Date.now`. */
-  readonly clock?: Clock | undefined
-  /** Whether it may be made while `NODE_ENV` is `production`. Default `false`. */
-  readonly allowInProduction?: boolean | undefined
-}
+export type { MemoryStoreOptions } from './memory/options.js'
 
 /**
  * Keeps sessions in this process: for tests and for a single process whose sessions may end with it.
@@ -196,36 +189,4 @@ function patched(record: SessionRecord, patch: RecordPatch): SessionRecord {
     persistent,
     data,
   }
-}
-
-const KNOWN = ['maxSessions', 'clock', 'allowInProduction']
-
-function checkOptions(options: MemoryStoreOptions): { readonly maxSessions: number; readonly clock: Clock } {
-  if (typeof options !== 'object' || options === null) throw invalid(`the options are ${shown(options)}. Give an object`)
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.includes(name)) throw invalid(`unknown option '${name}'. It knows ${KNOWN.join(', ')}`)
-  }
-  const { maxSessions = 100_000, clock = Date.now, allowInProduction = false } = options
-  if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) {
-    throw invalid(`maxSessions is ${shown(maxSessions)}. Give a whole number from 1, such as 100_000`)
-  }
-  if (typeof clock !== 'function') throw invalid(`clock is ${shown(clock)}. Give a function such as Date.now`)
-  if (typeof allowInProduction !== 'boolean') {
-    throw invalid(`allowInProduction is ${shown(allowInProduction)}. Give true or false`)
-  }
-  if (process.env['NODE_ENV'] === 'production' && !allowInProduction) {
-    throw invalid(
-      'NODE_ENV is production, and this store loses every session when its process ends and shares none with another. ' +
-        "Use RedisStore from 'latchkey/stores/redis' or SqliteStore from 'latchkey/stores/sqlite', or pass allowInProduction: true",
-    )
-  }
-  return { maxSessions, clock }
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'object' && value !== null ? 'an object' : JSON.stringify(value) ?? String(value)
-}
-
-function invalid(what: string): SessionError {
-  return new SessionError('OPTIONS_INVALID', `MemoryStore: ${what}.`)
 }

@@ -68,7 +68,13 @@ export class CookieAgent {
   /** A POST. A plain object or an array goes as JSON, other bodies as they are. */
   post(path: string, body?: unknown, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers)
-    if (!isPlain(body)) return this.request(path, { ...init, headers, method: 'POST', body: (body ?? null) as BodyInit })
+    if (!isPlain(body))
+      return this.request(path, {
+        ...init,
+        headers,
+        method: 'POST',
+        body: (body ?? null) as NonNullable<RequestInit['body']>,
+      })
     if (!headers.has('content-type')) headers.set('content-type', 'application/json')
     return this.request(path, { ...init, headers, method: 'POST', body: JSON.stringify(body) })
   }

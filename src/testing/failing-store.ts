@@ -18,10 +18,19 @@ export interface Gate {
  */
 export class FailingStore implements SessionStore, Rotating, Sweeping, Closing {
   readonly #inner: SessionStore
-  readonly #calls: Record<StoreVerb, number> = { load: 0, create: 0, update: 0, touch: 0, delete: 0, rotate: 0, sweep: 0 }
+  readonly #calls: Record<StoreVerb, number> = {
+    load: 0,
+    create: 0,
+    update: 0,
+    touch: 0,
+    delete: 0,
+    rotate: 0,
+    sweep: 0,
+  }
   readonly #holds: Hold[] = []
   #failure: { readonly error: unknown; readonly verbs: readonly StoreVerb[] } | undefined
-  #hanging: { readonly verbs: readonly StoreVerb[]; readonly healed: Promise<void>; readonly end: () => void } | undefined
+  #hanging:
+    { readonly verbs: readonly StoreVerb[]; readonly healed: Promise<void>; readonly end: () => void } | undefined
 
   constructor(inner: SessionStore) {
     this.#inner = inner

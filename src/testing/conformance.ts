@@ -1,0 +1,43 @@
+import type { Clock } from '../core/expiry.js'
+import type { Awaitable, Rotating, SessionStore, Sweeping } from '../core/store.js'
+import { abilities, closing, sweeping } from './conformance/abilities.js'
+import { expiry } from './conformance/expiry.js'
+import { races, rotationRaces } from './conformance/races.js'
+import { rotation } from './conformance/rotation.js'
+import { Suite } from './conformance/suite.js'
+import { updates } from './conformance/updates.js'
+import { values } from './conformance/values.js'
+import { verbs } from './conformance/verbs.js'
+
+/** What {@link storeConformance} needs to know of a store. */
+export interface StoreConformanceOptions {
+  /** Registers one test, e.g. vitest's or node:test's `test`. */
+  readonly test: (name: string, run: () => Promise<void>) => unknown
+  /** Opens a fresh, empty store that tells the time by `clock`, which begins at the present moment. */
+  readonly open: (clock: Clock) => Awaitable<SessionStore>
+  /** Lets go of a store that `open` or `openAnother` gave, closed or not. Default: its `close`, where it has the ability. */
+  readonly close?: (store: SessionStore) => Awaitable<void>
+  /**
+   * Where several processes can share one store: opens a second store on the same data as the last `open`. Races are then
+   * run across both as well. The second one is let go of first.
+   */
+  readonly openAnother?: (clock: Clock) => Awaitable<SessionStore>
+}
+
+/**
+ * Registers the tests that every store of Latchkey passes: all that `SessionStore` and the interfaces of its abilities
+ * promise. A test of an ability that the store doesn't declare has nothing to check, and passes.
+ */
+export function storeConformance(options: StoreConformanceOptions): void {
+  const suite = new Suite(options)
+  verbs(suite)
+  updates(suite)
+  expiry(suite)
+  values(suite)
+  races(suite)
+  abilities(suite)
+  closing(suite)
+  sweeping(new Suite<SessionStore & Sweeping>(options, 'sweeping'))
+  rotation(new Suite<SessionStore & Rotating>(options, 'rotating'))
+  rotationRaces(new Suite<SessionStore & Rotating>(options, 'rotating'))
+}
