@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import type { Awaitable } from '../core/store.js'
 import type { Failure } from './failure.js'
@@ -141,7 +141,9 @@ class Hold {
       return this.#original(method, this.#changeHead(method, args))
     }
     this.#state = 'waiting'
-    this.#status = { code: this.#response.statusCode, message: this.#response.statusMessage }
+    // In HTTP/2 there is no message, and asking for one gives a warning: there it is no property of the response itself.
+    const message = Object.hasOwn(this.#response, 'statusMessage') ? this.#response.statusMessage : ''
+    this.#status = { code: this.#response.statusCode, message }
     Object.defineProperties(this.#response, LOOKS_SENT)
     settled.then(
       () => this.#release(),
@@ -188,7 +190,7 @@ class Hold {
     this.#queue = []
     this.#isRefused = true
     this.#state = 'open'
-    if (!this.#isClosed) answer(this.#response, failure, this.#originals.end)
+    if (!this.#isClosed) answer(this.#response, failure, this.#originals)
     this.#state = 'over'
     for (const [, args] of queue) callBack(args)
     // Whoever pipes into the response goes on to its end, into nothing.
@@ -255,24 +257,25 @@ const LOOKS_SENT: PropertyDescriptorMap = {
 const OF_THE_BODY =
   /^(?:content-|transfer-encoding$|etag$|last-modified$|cache-control$|expires$|location$|set-cookie$|session-token$|accept-ranges$|trailer$|link$)/i
 
-/** Gives a failure as the whole answer. Headers that are not about the body, such as those of CORS, stay. */
+/**
+ * Gives a failure as the whole answer. Headers that are not about the body, such as those of CORS, stay.
+ *
+ * @param methods - whose `writeHead` and `end` to call: those below a middleware that would dress up the head once more.
+ */
 export function answer(
   response: ServerResponse,
   { statusCode, retryAfter, body }: Failure,
-  end: AnyFunction = response.end as AnyFunction,
+  methods: Pick<Readonly<Record<Method, AnyFunction>>, 'writeHead' | 'end'> = response as never,
 ): void {
   for (const name of response.getHeaderNames()) {
     if (OF_THE_BODY.test(name) && !/^content-security-policy/i.test(name)) response.removeHeader(name)
   }
-  const headers: OutgoingHttpHeaders = {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
-    'Cache-Control': 'no-store',
-  }
-  if (retryAfter !== undefined) headers['Retry-After'] = retryAfter
-  response.statusCode = statusCode
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value!)
-  end.apply(response, [body] as never[])
+  response.setHeader('Content-Type', 'application/json; charset=utf-8')
+  response.setHeader('Content-Length', Buffer.byteLength(body))
+  response.setHeader('Cache-Control', 'no-store')
+  if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter)
+  methods.writeHead.call(response, statusCode as never)
+  methods.end.call(response, body as never)
 }
 
 /** The last argument of `write` and `end` may be a callback: somebody may wait for it. */

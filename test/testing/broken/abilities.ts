@@ -1,0 +1,79 @@
+import type { Ability, SessionStore } from '../../../src/core/store.js'
+import type { SessionRecord } from '../../../src/core/record.js'
+import { broken, type BrokenStore, brokenPair } from './build.js'
+
+const SWEEPS = 'a sweep removes what has expired, says how much, and leaves the rest'
+const DECLARES = 'a store declares the abilities that it has, and no others'
+
+/** Faults of name, abilities, close and sweep. */
+export const abilityFaults: readonly BrokenStore[] = [
+  broken('has no name', 'a store has a name', () => ({ name: '' })),
+  broken('declares an ability that it lacks', DECLARES, () => ({ sweep: undefined }) as object),
+  broken('does not declare an ability that it has', DECLARES, () => ({
+    abilities: new Set<Ability>(['rotating', 'closing']),
+  })),
+  broken('declares an ability that nobody knows', DECLARES, (good) => ({
+    abilities: new Set([...good.abilities, 'flying' as Ability]),
+  })),
+  broken('fails when it is closed twice', 'closing twice is not an error', (good) => {
+    let isClosed = false
+    return {
+      close: () => {
+        if (isClosed) throw new Error('The database connection is not open')
+        isClosed = true
+        good.close()
+      },
+    }
+  }),
+  broken('works on when it is closed', 'every verb of a closed store throws STORE_CLOSED', () => ({ close: () => {} })),
+  broken('answers a load when it is closed', 'every verb of a closed store throws STORE_CLOSED', (good) => {
+    let isClosed = false
+    return {
+      load: (key) => (isClosed ? undefined : good.load(key)),
+      close: () => {
+        isClosed = true
+        good.close()
+      },
+    }
+  }),
+  brokenPair('closes what others use', 'closing one store leaves another on the same data at work', () => ({})),
+  broken('sweeps live records', SWEEPS, (good, clock) => {
+    const keys = new Set<string>()
+    return {
+      create: (record: SessionRecord) => {
+        keys.add(record.key)
+        good.create(record)
+      },
+      sweep: (limit: number) => {
+        const removed = good.sweep(limit)
+        if (removed > 0)
+          for (const key of keys) if ((good.load(key)?.lastSeenAt ?? Infinity) < clock()) good.delete(key)
+        return removed
+      },
+    }
+  }),
+  broken('sweeps nothing', SWEEPS, () => ({ sweep: () => 0 })),
+  broken('answers its limit', SWEEPS, (good) => ({ sweep: (limit) => good.sweep(limit) && limit })),
+  broken('sweeps only by lifetime', SWEEPS, (good) => ({ sweep: (limit) => Math.min(1, good.sweep(limit)) })),
+  broken('sweeps by the times of creation', 'a sweep judges a record by the times it has now', (good, clock) => {
+    const ends = new Map<string, number>()
+    return {
+      create: (record: SessionRecord) => {
+        ends.set(record.key, record.lastSeenAt + record.idleTimeout)
+        good.create(record)
+      },
+      sweep: (limit: number) => {
+        const due = [...ends].filter(([, end]) => end <= clock()).slice(0, limit)
+        good.sweep(limit)
+        for (const [key] of due) {
+          ends.delete(key)
+          good.delete(key)
+        }
+        return due.length
+      },
+    }
+  }),
+  broken('sweeps everything at once', 'a sweep removes no more than its limit', (good) => ({
+    sweep: () => good.sweep(Infinity),
+  })),
+] satisfies readonly BrokenStore[] & readonly { open(clock: never): SessionStore | PromiseLike<SessionStore> }[]

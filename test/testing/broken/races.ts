@@ -1,0 +1,175 @@
+import { type Outcome, ROTATED_FOR } from '../../../src/core/store.js'
+import type { MemoryStore } from '../../../src/stores/memory.js'
+import { broken, type BrokenStore, brokenPair, elsewhere, overwrite, patched, type Verbs } from './build.js'
+
+/** Reads, gives way, and writes the whole record: as over a plain key-value store. */
+function rewriting(good: MemoryStore): Pick<Verbs, 'update' | 'touch'> {
+  return {
+    update: async (key, patch): Promise<Outcome> => {
+      const record = good.load(key)
+      if (!record) return good.update(key, patch)
+      if (patch.ifVersion !== undefined && patch.ifVersion !== record.version) return 'conflict'
+      await elsewhere()
+      overwrite(good, patched(record, patch))
+      return 'updated'
+    },
+    touch: async (key, lastSeenAt) => {
+      const record = good.load(key)
+      if (!record) return false
+      await elsewhere()
+      overwrite(good, { ...record, lastSeenAt: Math.max(lastSeenAt, record.lastSeenAt) })
+      return true
+    },
+  }
+}
+
+/** Faults that only show when verbs run at the same time. */
+export const raceFaults: readonly BrokenStore[] = [
+  broken('rewrites whole records by update', 'parallel updates of different keys are all kept', (good) => ({
+    update: rewriting(good).update,
+  })),
+  broken(
+    'rewrites whole records by update (removals)',
+    'an update and a removal of another key at the same time are both kept',
+    (good) => ({ update: rewriting(good).update }),
+  ),
+  broken(
+    'checks ifVersion before its turn',
+    'of parallel updates with the same ifVersion exactly one is applied',
+    (good) => ({
+      update: async (key, { ifVersion, ...patch }) => {
+        const record = good.load(key)
+        if (record && ifVersion !== undefined && ifVersion !== record.version) return 'conflict'
+        await elsewhere()
+        return good.update(key, patch)
+      },
+    }),
+  ),
+  broken('applies a patch key by key', 'parallel updates of the same key leave one of the values whole', (good) => ({
+    update: async (key, patch) => {
+      const outcome = good.update(key, { ...patch, set: new Map([...patch.set].slice(0, 1)) })
+      if (outcome !== 'updated') return outcome
+      for (const [at, entry] of [...patch.set].slice(1).entries()) {
+        for (let turn = (Number(entry[1].match(/\d+/)) + at) % 3; turn >= 0; turn--) await elsewhere()
+        good.update(key, { set: new Map([entry]), remove: [], ifVersion: undefined })
+      }
+      return 'updated'
+    },
+  })),
+  broken('looks before it creates', 'of two creates of one key exactly one wins and its record is kept', (good) => ({
+    create: async (record) => {
+      if (good.load(record.key)) return good.create(record)
+      await elsewhere()
+      overwrite(good, record)
+    },
+  })),
+  broken('looks before it deletes', 'of parallel deletes exactly one answers true', (good) => ({
+    delete: async (key) => {
+      const existed = good.load(key) !== undefined
+      await elsewhere()
+      good.delete(key)
+      return existed
+    },
+  })),
+  broken('brings a record back by a late update', 'writes that race a delete never bring the record back', (good) => ({
+    update: rewriting(good).update,
+  })),
+  broken('brings a record back by a late touch', 'writes that race a delete never bring the record back', (good) => ({
+    touch: rewriting(good).touch,
+  })),
+  broken('rewrites whole records by touch', 'a touch and an update at the same time are both kept', (good) => ({
+    touch: rewriting(good).touch,
+  })),
+  brokenPair(
+    'is atomic only within its process',
+    'parallel updates of different keys are all kept, from two processes',
+    (good) => {
+      let last: Promise<unknown> = elsewhere()
+      return {
+        update: (key, patch) => {
+          const done = last.then(() => rewriting(good).update(key, patch))
+          last = done.then(elsewhere)
+          return done
+        },
+      }
+    },
+  ),
+  brokenPair('keeps what it has read', 'what one process wrote is there for the other at once', (good) => {
+    const cache = new Map<string, ReturnType<MemoryStore['load']>>()
+    return {
+      load: (key) => {
+        if (!cache.has(key)) cache.set(key, good.load(key))
+        return cache.get(key)
+      },
+    }
+  }),
+  broken('rotates twice at a time', 'of parallel rotations of one record exactly one is done', (good) => ({
+    rotate: async (key, newKey, patch) => {
+      const record = good.load(key)
+      await elsewhere()
+      if (!record || good.load(key)) return good.rotate(key, newKey, patch)
+      good.create({ ...patched(record, patch), key: newKey, subject: patch.subject })
+      return 'updated'
+    },
+  })),
+  broken(
+    'loses what was written during a rotation',
+    'an update that races a rotation is kept or told that the record has moved',
+    (good) => ({
+      rotate: async (key, newKey, patch) => {
+        const record = good.load(key)
+        await elsewhere()
+        const outcome = good.rotate(key, newKey, patch)
+        if (outcome === 'updated' && record)
+          overwrite(good, { ...patched(record, patch), key: newKey, subject: patch.subject })
+        return outcome
+      },
+    }),
+  ),
+  broken(
+    'loses a touch during a rotation',
+    'a touch that races a rotation is never lost when it answered true',
+    (good) => ({
+      rotate: async (key, newKey, patch) => {
+        const record = good.load(key)
+        await elsewhere()
+        const outcome = good.rotate(key, newKey, patch)
+        const moved = good.load(newKey)
+        if (moved && record) overwrite(good, { ...moved, lastSeenAt: record.lastSeenAt })
+        return outcome
+      },
+    }),
+  ),
+  broken(
+    'rotates what was deleted meanwhile',
+    'a delete that races a rotation ends the record or is told that it was not there',
+    (good) => ({
+      rotate: async (key, newKey, patch) => {
+        const record = good.load(key)
+        if (!record) return good.rotate(key, newKey, patch)
+        good.create({ ...patched(record, patch), key: newKey, subject: patch.subject })
+        await elsewhere()
+        good.delete(key)
+        return 'updated'
+      },
+    }),
+  ),
+  broken('removes what it swept twice', 'parallel sweeps count every record once', (good, clock) => {
+    let kept = 0
+    let ends = Infinity
+    return {
+      create: (record) => {
+        kept++
+        ends = Math.min(ends, record.lastSeenAt + record.idleTimeout)
+        good.create(record)
+      },
+      sweep: async (limit) => {
+        const found = clock() < ends ? 0 : Math.min(kept, limit)
+        await elsewhere()
+        good.sweep(found)
+        kept -= found
+        return found + 0 * ROTATED_FOR
+      },
+    }
+  }),
+]
