@@ -1,4 +1,4 @@
-import type { Ability, SessionStore } from '../../../src/core/store.js'
+import type { Ability } from '../../../src/core/store.js'
 import type { SessionRecord } from '../../../src/core/record.js'
 import { broken, type BrokenStore, brokenPair } from './build.js'
 
@@ -76,4 +76,4 @@ export const abilityFaults: readonly BrokenStore[] = [
   broken('sweeps everything at once', 'a sweep removes no more than its limit', (good) => ({
     sweep: () => good.sweep(Infinity),
   })),
-] satisfies readonly BrokenStore[] & readonly { open(clock: never): SessionStore | PromiseLike<SessionStore> }[]
+]

@@ -225,5 +225,14 @@ export const rotationFaults: readonly BrokenStore[] = [
       },
     }),
   ),
-  moving('revives by rotate', 'a rotation that ends the lifetime leaves nothing under either key', (moved) => moved),
+  broken(
+    'keeps the lifetime that a rotation ends',
+    'a rotation that ends the lifetime leaves nothing under either key',
+    (good) => ({
+      rotate: (key, newKey, { times, ...patch }) => {
+        const expiresAt = Math.max(good.load(key)?.expiresAt ?? 0, times?.expiresAt ?? 0)
+        return good.rotate(key, newKey, { ...patch, times: times && { ...times, expiresAt } })
+      },
+    }),
+  ),
 ]

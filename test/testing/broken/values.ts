@@ -90,11 +90,16 @@ export const valueFaults: readonly BrokenStore[] = [
     'hands out the record that it keeps',
     'changing a record that was loaded changes nothing that is kept',
     (good) => {
-      const shared = new Map<string, SessionRecord | undefined>()
+      const shared = new Map<string, SessionRecord>()
       return {
         load: (key) => {
-          if (shared.get(key)?.version !== good.load(key)?.version) shared.set(key, good.load(key))
-          return shared.get(key)
+          const record = shared.get(key) ?? good.load(key)
+          if (record) shared.set(key, record)
+          return record
+        },
+        update: (key, patch) => {
+          shared.delete(key)
+          return good.update(key, patch)
         },
       }
     },

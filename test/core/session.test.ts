@@ -1,0 +1,467 @@
+import { SessionEngine, SessionError, type Carrier, type OpenSession, type SessionEvent, type SessionStore } from 'latchkey/core'
+import { MemoryStore } from 'latchkey/stores/memory'
+import { FailingStore, ManualClock } from 'latchkey/testing'
+import { describe, expect, test } from 'vitest'
+
+const carrier: Carrier = { presented: true, assertReachable() {} }
+
+interface Setup {
+  readonly engine: SessionEngine
+  readonly store: FailingStore
+  readonly clock: ManualClock
+  readonly events: SessionEvent[]
+  /** Opens the session of a token, as a request would. */
+  open(token?: string): Promise<OpenSession>
+  /** A stored session with this data, and its token. */
+  stored(data: object): Promise<string>
+  /** What a later request would find. */
+  data(token: string): Promise<object>
+}
+
+function setUp(wrap: (store: SessionStore) => SessionStore = (store) => store): Setup {
+  const clock = new ManualClock()
+  const store = new FailingStore(new MemoryStore({ clock: clock.now }))
+  const events: SessionEvent[] = []
+  const engine = new SessionEngine({
+    store: wrap(store),
+    secret: 's'.repeat(32),
+    clock: clock.now,
+    onEvent: (event) => events.push(event),
+  })
+  const open = async (token?: string): Promise<OpenSession> => engine.open(token === undefined ? [] : [token], carrier)
+  return {
+    engine,
+    store,
+    clock,
+    events,
+    open,
+    async stored(data) {
+      const visit = await open()
+      Object.assign(visit.session, data)
+      await visit.commit()
+      return visit.signedToken
+    },
+    async data(token) {
+      return { ...(await open(token)).session }
+    },
+  }
+}
+
+const withCode = (code: string): unknown => expect.objectContaining({ code })
+
+describe('verbs as express-session has them', () => {
+  test.each(['save', 'reload', 'regenerate', 'destroy', 'touch', 'rotate'] as const)(
+    '%s returns a promise and also takes a callback',
+    async (verb) => {
+      const { open, stored } = setUp()
+      const first = (await open(await stored({ a: 1 }))).session
+      await expect(first[verb]()).resolves.toBeUndefined()
+      const second = (await open(await stored({ a: 1 }))).session
+      const error = await new Promise((resolve) => void second[verb](resolve))
+      expect(error).toBeUndefined()
+    },
+  )
+
+  test('a callback gets the error, and then the promise does not reject', async () => {
+    const { open, stored, store } = setUp()
+    const { session } = await open(await stored({ a: 1 }))
+    store.failWith(new Error('down'))
+    let promise: Promise<void> | undefined
+    const error = await new Promise((resolve) => (promise = session.destroy(resolve)))
+    expect(error).toEqual(withCode('STORE_UNAVAILABLE'))
+    await expect(promise).resolves.toBeUndefined()
+  })
+
+  test('a failed verb that nobody waits for is no unhandled rejection', async () => {
+    const { open, stored, store } = setUp()
+    const { session } = await open(await stored({ a: 1 }))
+    const unhandled: unknown[] = []
+    const listener = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', listener)
+    store.failWith(new Error('down'))
+    void session.destroy()
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+    process.off('unhandledRejection', listener)
+    expect(unhandled).toEqual([])
+  })
+
+  test('verbs are on the prototype: neither JSON, nor spread, nor keys show them, and printing shows no id', async () => {
+    const { open, stored } = setUp()
+    const { session, id } = await open(await stored({ a: 1 }))
+    expect(JSON.stringify(session)).toBe('{"a":1}')
+    expect({ ...session }).toStrictEqual({ a: 1 })
+    const { inspect } = await import('node:util')
+    expect(inspect(session, { showHidden: true, depth: 5 })).not.toContain(id)
+  })
+
+  test('verbs run one after the other', async () => {
+    const { open, stored, store, data } = setUp()
+    const token = await stored({ a: 1 })
+    const { session } = await open(token)
+    const gate = store.hold('update')
+    session['a' as never] = 2 as never
+    const saved = session.save()
+    const destroyed = session.destroy()
+    await gate.reached
+    expect(store.calls.delete).toBe(0)
+    gate.open()
+    await Promise.all([saved, destroyed])
+    expect(await data(token)).toEqual({})
+  })
+})
+
+describe('regenerate', () => {
+  test('ends the old session and gives a new, empty object; the old object keeps what it held', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ cart: [1], userId: 1 })
+    const visit = await open(token)
+    const before = visit.session
+    await before.regenerate()
+    expect(visit.session).not.toBe(before)
+    expect({ ...visit.session }).toEqual({})
+    expect({ ...before }).toEqual({ cart: [1], userId: 1 })
+    expect(await data(token)).toEqual({})
+  })
+
+  test('what a handler writes to the object it still holds goes to the new session', async () => {
+    const { open, stored, data } = setUp()
+    const visit = await open(await stored({ cart: [1] }))
+    const held = visit.session as Record<string, unknown> & typeof visit.session
+    await held.regenerate()
+    held['userId'] = 5
+    await visit.commit()
+    expect(await data(visit.signedToken)).toEqual({ userId: 5 })
+  })
+
+  test('what the new session has of its own wins', async () => {
+    const { open, stored, data } = setUp()
+    const visit = await open(await stored({}))
+    const held = visit.session as Record<string, unknown> & typeof visit.session
+    await held.regenerate()
+    ;(visit.session as Record<string, unknown>)['userId'] = 'new'
+    held['userId'] = 'old'
+    await visit.commit()
+    expect(await data(visit.signedToken)).toEqual({ userId: 'new' })
+  })
+
+  test('without new data the cookie is deleted', async () => {
+    const { open, stored } = setUp()
+    const visit = await open(await stored({ a: 1 }))
+    await visit.session.regenerate()
+    await visit.commit()
+    expect(visit.tokenChange).toBe('clear')
+  })
+})
+
+describe('destroy', () => {
+  test('empties the object, which then takes no more data', async () => {
+    const { open, stored } = setUp()
+    const { session } = await open(await stored({ userId: 1 }))
+    await session.destroy()
+    expect({ ...session }).toEqual({})
+    expect(() => Object.assign(session, { userId: 1 })).toThrow(TypeError)
+  })
+
+  test('twice is not an error', async () => {
+    const { open, stored } = setUp()
+    const visit = await open(await stored({ userId: 1 }))
+    await visit.session.destroy()
+    await visit.session.destroy()
+    await visit.commit()
+    expect(visit.tokenChange).toBe('clear')
+  })
+
+  test('a regenerate after it begins a new session', async () => {
+    const { open, stored, data } = setUp()
+    const visit = await open(await stored({ userId: 1 }))
+    await visit.session.destroy()
+    await visit.session.regenerate()
+    Object.assign(visit.session, { flash: 'bye' })
+    await visit.commit()
+    expect(await data(visit.signedToken)).toEqual({ flash: 'bye' })
+  })
+})
+
+describe('reload and save', () => {
+  test('reload drops what this request changed and brings what others wrote', async () => {
+    const { open, stored } = setUp()
+    const token = await stored({ a: 1 })
+    const mine = await open(token)
+    const other = await open(token)
+    Object.assign(other.session, { b: 2 })
+    await other.commit()
+    Object.assign(mine.session, { a: 'changed', c: 3 })
+    await mine.session.reload()
+    expect({ ...mine.session }).toEqual({ a: 1, b: 2 })
+  })
+
+  test('reload of a session that is over rejects with SESSION_GONE', async () => {
+    const { open, stored } = setUp()
+    const token = await stored({ a: 1 })
+    const visit = await open(token)
+    await (await open(token)).session.destroy()
+    await expect(visit.session.reload()).rejects.toEqual(withCode('SESSION_GONE'))
+    await expect((await open()).session.reload()).rejects.toEqual(withCode('SESSION_GONE'))
+  })
+
+  test('save of a session that was ended elsewhere rejects with SESSION_GONE and revives nothing', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ a: 1 })
+    const visit = await open(token)
+    await (await open(token)).session.destroy()
+    Object.assign(visit.session, { a: 2 })
+    await expect(visit.session.save()).rejects.toEqual(withCode('SESSION_GONE'))
+    expect(await data(token)).toEqual({})
+  })
+
+  test('what was saved is not written again at the end', async () => {
+    const { open, store } = setUp()
+    const visit = await open()
+    Object.assign(visit.session, { a: 1 })
+    await visit.session.save()
+    await visit.commit()
+    expect(store.calls).toMatchObject({ create: 1, update: 0 })
+    expect(visit.tokenChange).toBe('set')
+  })
+})
+
+describe('rotate', () => {
+  test('moves the session to a new id with its data, its handle and its deadlines', async () => {
+    const { open, stored, data, clock } = setUp()
+    const token = await stored({ a: 1, userId: 1 })
+    const visit = await open(token)
+    const { handle } = visit
+    const { expires } = visit.cookie
+    clock.advance(1000)
+    Object.assign(visit.session, { b: 2 })
+    await visit.session.rotate()
+    expect(await data(token)).toEqual({})
+    const next = await open(visit.signedToken)
+    expect({ ...next.session }).toEqual({ a: 1, userId: 1, b: 2 })
+    expect(next.handle).toBe(handle)
+    expect(next.cookie.expires).toEqual(expires)
+  })
+
+  test('a write of a request with the old id is dropped and does not delete the new cookie', async () => {
+    const { open, stored, events } = setUp()
+    const token = await stored({ a: 1 })
+    const slow = await open(token)
+    await (await open(token)).session.rotate()
+    Object.assign(slow.session, { b: 2 })
+    await slow.commit()
+    expect(slow.tokenChange).toBe('keep')
+    expect(events.at(-1)).toMatchObject({ type: 'revoked-during-request', reason: 'rotated' })
+  })
+})
+
+describe('update', () => {
+  test('a hundred requests that count at once count to a hundred', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ count: 0 })
+    const visits = await Promise.all(Array.from({ length: 100 }, () => open(token)))
+    await Promise.all(
+      visits.map((visit) =>
+        visit.session.update(async (draft: { count?: number }) => {
+          await Promise.resolve()
+          draft.count = (draft.count ?? 0) + 1
+        }),
+      ),
+    )
+    expect(await data(token)).toEqual({ count: 100 })
+  })
+
+  test('sees and stores what this request changed before, keeps what it changes meanwhile, and writes only what differs', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ a: 1, other: { deep: [1] } })
+    const visit = await open(token)
+    const session = visit.session as Record<string, unknown> & typeof visit.session
+    const other = session['other']
+    session['b'] = 2
+    await session.update((draft: Record<string, unknown>) => {
+      draft['sum'] = (draft['a'] as number) + (draft['b'] as number)
+      session['meanwhile'] = true
+    })
+    expect(session['sum']).toBe(3)
+    expect(session['other']).toBe(other)
+    await visit.commit()
+    expect(await data(token)).toEqual({ a: 1, b: 2, sum: 3, other: { deep: [1] }, meanwhile: true })
+  })
+
+  test('on a session that has no record yet it creates one', async () => {
+    const { open, data } = setUp()
+    const visit = await open()
+    await visit.session.update((draft: Record<string, unknown>) => void (draft['count'] = 1))
+    expect(await data(visit.signedToken)).toEqual({ count: 1 })
+  })
+
+  test('when the session is ended meanwhile it rejects with SESSION_GONE', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ count: 0 })
+    const visit = await open(token)
+    const updated = visit.session.update(async (draft: Record<string, unknown>) => {
+      draft['count'] = 1
+      await (await open(token)).session.destroy()
+    })
+    await expect(updated).rejects.toEqual(withCode('SESSION_GONE'))
+    expect(await data(token)).toEqual({})
+  })
+
+  test('setting the subject in it rotates', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ cart: 1 })
+    const visit = await open(token)
+    await visit.session.update((draft: Record<string, unknown>) => void (draft['userId'] = 9))
+    expect(await data(token)).toEqual({})
+    expect(await data(visit.signedToken)).toEqual({ cart: 1, userId: 9 })
+  })
+})
+
+describe('a sign-in whose session changed under it', () => {
+  test('two sign-ins on one anonymous session both get a live session of their own', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ cart: 1 })
+    const [one, two] = [await open(token), await open(token)]
+    Object.assign(one.session, { userId: 1 })
+    Object.assign(two.session, { userId: 1 })
+    await one.commit()
+    await two.commit()
+    expect(one.signedToken).not.toBe(two.signedToken)
+    expect(await data(one.signedToken)).toEqual({ cart: 1, userId: 1 })
+    expect(await data(two.signedToken)).toEqual({ cart: 1, userId: 1 })
+    expect(await data(token)).toEqual({})
+  })
+
+  test('after the anonymous session was destroyed, none of its data come back', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ cart: 1 })
+    const login = await open(token)
+    await (await open(token)).session.destroy()
+    Object.assign(login.session, { userId: 1 })
+    await login.commit()
+    await login.commit()
+    expect(await data(login.signedToken)).toEqual({ userId: 1 })
+  })
+
+  test('but a session that had a subject and was ended does not live on under another subject', async () => {
+    const { open, stored, data } = setUp()
+    const token = await stored({ userId: 1 })
+    const visit = await open(token)
+    await (await open(token)).session.destroy()
+    Object.assign(visit.session, { userId: 2 })
+    await visit.commit()
+    expect(visit.tokenChange).toBe('clear')
+    expect(await data(visit.signedToken)).toEqual({})
+  })
+})
+
+describe('a store with the five verbs and no abilities', () => {
+  const bare = (store: SessionStore): SessionStore => ({
+    name: 'bare',
+    abilities: new Set(),
+    load: (key) => store.load(key),
+    create: (record) => store.create(record),
+    update: (key, patch) => store.update(key, patch),
+    touch: (key, lastSeenAt) => store.touch(key, lastSeenAt),
+    delete: (key) => store.delete(key),
+  })
+
+  test('rotates in two steps', async () => {
+    const { open, stored, data } = setUp(bare)
+    const token = await stored({ cart: 1 })
+    const visit = await open(token)
+    Object.assign(visit.session, { userId: 1 })
+    await visit.commit()
+    expect(await data(visit.signedToken)).toEqual({ cart: 1, userId: 1 })
+    expect(await data(token)).toEqual({})
+    Object.assign(visit.session, { more: 1 })
+    await visit.commit()
+    expect(await data(visit.signedToken)).toEqual({ cart: 1, userId: 1, more: 1 })
+  })
+
+  test('what was ended between the two steps does not live on', async () => {
+    const { open, stored, data, store } = setUp(bare)
+    const token = await stored({ userId: 1 })
+    const visit = await open(token)
+    const gate = store.hold('delete')
+    const rotated = visit.session.rotate()
+    await gate.reached
+    await (await open(token)).session.destroy()
+    gate.open()
+    await expect(rotated).rejects.toEqual(withCode('SESSION_GONE'))
+    expect(await data(visit.signedToken)).toEqual({})
+  })
+})
+
+describe('subjects', () => {
+  test.each([
+    [42, true],
+    ['42', true],
+    [42n, true],
+    [0, true],
+    ['', false],
+    [null, false],
+  ])('%s', async (userId, signedIn) => {
+    const { engine, stored, open } = setUp()
+    const { session } = await open(await stored({ userId, a: 1 }))
+    expect(engine.subjectOf(session) !== undefined).toBe(signedIn)
+  })
+
+  test.each([[{}], [true], [[1]]])('%j is refused', async (userId) => {
+    const { stored } = setUp()
+    await expect(stored({ userId })).rejects.toEqual(withCode('SUBJECT_INVALID'))
+  })
+})
+
+test('while the store answers at once, so does the engine', () => {
+  const engine = new SessionEngine({ store: new MemoryStore(), secret: 's'.repeat(32) })
+  const visit = engine.open([], carrier) as OpenSession
+  Object.assign(visit.session, { a: 1 })
+  expect(visit.commit()).toBeUndefined()
+  const again = engine.open([visit.signedToken], carrier) as OpenSession
+  expect({ ...again.session }).toEqual({ a: 1 })
+  expect(again.commit()).toBeUndefined()
+})
+
+test('an observer that throws breaks nothing', async () => {
+  const engine = new SessionEngine({
+    store: new MemoryStore(),
+    secret: 's'.repeat(32),
+    onEvent() {
+      throw new Error('observer')
+    },
+  })
+  const visit = (await engine.open([], carrier)) as OpenSession
+  Object.assign(visit.session, { a: 1 })
+  await visit.commit()
+})
+
+test('expired records are swept away by themselves', async () => {
+  const { vi } = await import('vitest')
+  vi.useFakeTimers()
+  try {
+    const clock = new ManualClock()
+    const store = new FailingStore(new MemoryStore({ clock: clock.now }))
+    const engine = new SessionEngine({ store, secret: 's'.repeat(32), clock: clock.now })
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(store.calls.sweep).toBe(1)
+    await engine.close()
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(store.calls.sweep).toBe(1)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('no error message holds an id, a token or a key', async () => {
+  const { open, stored, store } = setUp()
+  const token = await stored({ a: 1 })
+  const visit = await open(token)
+  store.failWith(new Error('x'))
+  const errors: SessionError[] = []
+  for (const verb of ['save', 'reload', 'destroy', 'rotate'] as const) {
+    Object.assign(visit.session, { [verb + '1']: 1 })
+    await visit.session[verb]().catch((error: SessionError) => errors.push(error))
+  }
+  expect(errors).toHaveLength(4)
+  for (const error of errors) expect(String(error)).not.toMatch(/[\w-]{40,}/)
+})
