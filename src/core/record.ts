@@ -8,7 +8,7 @@ export interface SessionRecord extends Deadlines {
   readonly key: string
   /** Public name of the session: survives rotation, safe in a list or a URL, gives no access. */
   readonly handle: string
-  /** Whom the session belongs to; `undefined` for an anonymous one. */
+  /** Whom the session belongs to, not empty and well-formed; `undefined` for an anonymous one. */
   readonly subject: string | undefined
   readonly createdAt: number
   /** 1 in a new record, one more with every `update` and `rotate`. A `touch` leaves it. */
@@ -17,7 +17,7 @@ export interface SessionRecord extends Deadlines {
   readonly persistent: boolean
   /** A short label of the client, where one was given. */
   readonly device: string | undefined
-  /** One encoded string per top-level key of the session's data. Any string may be a key, `__proto__` and the empty one included. */
+  /** One encoded string per top-level key of the session's data. Any well-formed string may be a key, `__proto__` and the empty one included. */
   readonly data: ReadonlyMap<string, string>
 }
 
@@ -27,7 +27,7 @@ export interface RecordTimes extends Deadlines {
 }
 
 /**
- * A change to a record: only what changed.
+ * A change to a record: only what changed. No key is both in `set` and in `remove`.
  */
 export interface RecordPatch {
   /** Top-level keys to write, with their encoded values. */

@@ -28,7 +28,10 @@ export interface SessionStore {
   readonly abilities: ReadonlySet<Ability>
   /** The record under `key`. One that is missing, expired or rotated away is `undefined`, not an error. Changes nothing. */
   load(key: string): Awaitable<SessionRecord | undefined>
-  /** Keeps a new record. An existing key is refused with a `SessionError` `RECORD_EXISTS`, and the record there is left as it was. */
+  /**
+   * Keeps a new record. A key that is taken by a live record, or was lately rotated away, is refused with a
+   * `SessionError` `RECORD_EXISTS`, and what is there is left as it was. That of an expired record is free.
+   */
   create(record: SessionRecord): Awaitable<void>
   /** Applies a patch in one atomic step. Never creates, never revives. Patches to different keys of one record are all kept. */
   update(key: string, patch: RecordPatch): Awaitable<Outcome>
@@ -43,7 +46,7 @@ export interface Rotating {
   /**
    * Moves the record from `key` to `newKey`, with what is stored at that moment, and applies the patch on the way. From
    * then on `key` loads nothing; for a minute a write to it answers `rotated`. `gone`, `rotated` and `conflict` leave
-   * everything as it was.
+   * everything as it was, and so does a `newKey` that `create` would refuse: it throws `RECORD_EXISTS`.
    */
   rotate(key: string, newKey: string, patch: RotatePatch): Awaitable<Outcome>
 }

@@ -75,7 +75,7 @@ export class MemoryStore implements SessionStore, Rotating, Sweeping, Closing {
     return 'updated'
   }
 
-  /** Looks through all records where one may have expired: 100,000 take about a millisecond. */
+  /** Looks through all records where one may have expired: 100,000 take some milliseconds. */
   sweep(limit: number): number {
     this.#refuseClosed()
     this.#forgetRotated(this.#maxSessions)

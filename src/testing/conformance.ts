@@ -2,7 +2,8 @@ import type { Clock } from '../core/expiry.js'
 import type { Awaitable, Rotating, SessionStore, Sweeping } from '../core/store.js'
 import { abilities, closing, sweeping } from './conformance/abilities.js'
 import { expiry } from './conformance/expiry.js'
-import { races, rotationRaces } from './conformance/races.js'
+import { races } from './conformance/races.js'
+import { rotationRaces } from './conformance/rotation-races.js'
 import { rotation } from './conformance/rotation.js'
 import { Suite } from './conformance/suite.js'
 import { updates } from './conformance/updates.js'
@@ -16,12 +17,12 @@ export interface StoreConformanceOptions {
   /** Opens a fresh, empty store that tells the time by `clock`, which begins at the present moment. */
   readonly open: (clock: Clock) => Awaitable<SessionStore>
   /** Lets go of a store that `open` or `openAnother` gave, closed or not. Default: its `close`, where it has the ability. */
-  readonly close?: (store: SessionStore) => Awaitable<void>
+  readonly close?: ((store: SessionStore) => Awaitable<void>) | undefined
   /**
    * Where several processes can share one store: opens a second store on the same data as the last `open`. Races are then
    * run across both as well. The second one is let go of first.
    */
-  readonly openAnother?: (clock: Clock) => Awaitable<SessionStore>
+  readonly openAnother?: ((clock: Clock) => Awaitable<SessionStore>) | undefined
 }
 
 /**

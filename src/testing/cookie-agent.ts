@@ -4,14 +4,14 @@ import { CookieJar, type CookieSite, type KeptCookie } from './cookie-jar.js'
 /** How a {@link CookieAgent} behaves. */
 export interface CookieAgentOptions {
   /** Tells it when cookies end, in epoch milliseconds. Default `Date.now`. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Sent with every request, unless the request says otherwise. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /**
    * Whether `Secure` cookies pass on a plain connection to `localhost` or a loopback address, as in Chrome and Firefox.
    * Default `false`: they pass on HTTPS only, as everywhere else.
    */
-  readonly trustLocalhost?: boolean
+  readonly trustLocalhost?: boolean | undefined
 }
 
 /**

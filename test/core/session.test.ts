@@ -138,7 +138,7 @@ describe('regenerate', () => {
     const visit = await open(await stored({}))
     const held = visit.session as Record<string, unknown> & typeof visit.session
     await held.regenerate()
-    ;(visit.session as Record<string, unknown>)['userId'] = 'new'
+    Object.assign(visit.session, { userId: 'new' })
     held['userId'] = 'old'
     await visit.commit()
     expect(await data(visit.signedToken)).toEqual({ userId: 'new' })

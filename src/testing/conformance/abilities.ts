@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { minutes } from '../../core/duration.js'
-import type { Ability, Closing, Rotating, SessionStore, Sweeping } from '../../core/store.js'
+import { ROTATED_FOR, type Ability, type Closing, type Rotating } from '../../core/store.js'
+import type { SessionStore, Sweeping } from '../../core/store.js'
 import { IDLE, newKey, newRecord, patchOf, rotation } from './samples.js'
 import { keeps, lacks, refused, type Suite, together } from './suite.js'
 
@@ -100,6 +101,21 @@ export function sweeping(suite: Suite<SessionStore & Sweeping>): void {
     for (let step = 0; step < 4; step++) removed.push(await store.sweep(5))
     assert.deepEqual(removed, [5, 5, 2, 0])
     await keeps(store, alive)
+  })
+
+  suite.test('a sweep leaves a key that was rotated away as it is', async ({ store, clock }) => {
+    const { rotate } = store as SessionStore & Partial<Rotating>
+    if (!rotate) return
+    const [record, next] = [newRecord(clock), newKey('ann')]
+    await store.create(record)
+    await rotate.call(store, record.key, next, rotation('ann'))
+    clock.advance(ROTATED_FOR - 1)
+    await store.sweep(100)
+    assert.equal(await store.update(record.key, patchOf()), 'rotated')
+    clock.advance(1)
+    await store.sweep(100)
+    assert.equal(await store.update(record.key, patchOf()), 'gone')
+    await keeps(store, { ...record, key: next, subject: 'ann', version: 2 })
   })
 
   suite.race('parallel sweeps count every record once', async ({ store, other, clock }) => {

@@ -1,13 +1,9 @@
 import { strict as assert } from 'node:assert'
-import { minutes } from '../../core/duration.js'
 import { SessionError } from '../../core/errors.js'
 import type { SessionRecord } from '../../core/record.js'
-import type { Awaitable, Outcome, Rotating, SessionStore } from '../../core/store.js'
-import { newKey, newRecord, patchOf, rotation, timesOf } from './samples.js'
-import { keeps, lacks, loaded, type Suite, together } from './suite.js'
-
-/** How often a race is run whose order can't be held from outside of the store. */
-const ROUNDS = 40
+import type { Outcome } from '../../core/store.js'
+import { type Entries, newRecord, patchOf, timesOf } from './samples.js'
+import { inTurn, keeps, lacks, loaded, ROUNDS, type Suite, together } from './suite.js'
 
 /** Verbs at the same time on the same record. Calls alternate between the two stores of the bench. */
 export function races(suite: Suite): void {
@@ -66,6 +62,27 @@ export function races(suite: Suite): void {
     assert.equal(version, 31)
   })
 
+  suite.race('a load during updates sees each patch whole', async ({ store, other, clock }) => {
+    const record = newRecord(clock, [
+      ['a', '0'],
+      ['b', '0'],
+    ])
+    await store.create(record)
+    const both = (value: string): Entries => [
+      ['a', value],
+      ['b', value],
+    ]
+    const loads = await together<SessionRecord | Outcome | undefined>(
+      Array.from({ length: ROUNDS }, (_, at) => () => {
+        return at % 4 ? (at % 2 ? other : store).load(record.key) : store.update(record.key, patchOf(both(String(at))))
+      }),
+    )
+    for (const seen of loads) {
+      if (typeof seen !== 'object') assert.equal(seen, 'updated')
+      else assert.equal(seen.data.get('b'), seen.data.get('a'))
+    }
+  })
+
   suite.race('of parallel updates with the same ifVersion exactly one is applied', async ({ store, other, clock }) => {
     const record = newRecord(clock, [['n', '0']])
     await store.create(record)
@@ -114,17 +131,21 @@ export function races(suite: Suite): void {
       const record = newRecord(clock, [['a', '1']])
       await store.create(record)
       const patch = patchOf([['a', '2']], { times: timesOf(record, { lastSeenAt: clock.now() + 1 }) })
-      let deleted: Awaitable<boolean> = false
+      const deletes: boolean[] = []
       const outcomes = await together<unknown>(
         inTurn(round, [
           () => store.update(record.key, patch),
           () => other.touch(record.key, clock.now() + 2),
-          () => (deleted = other.delete(record.key)),
+          async () => {
+            const answer = await other.delete(record.key)
+            deletes.push(answer)
+            return answer
+          },
           () => other.update(record.key, patchOf([['b', '3']])),
           () => store.touch(record.key, clock.now() + 3),
         ]),
       )
-      assert.equal(await deleted, true)
+      assert.deepEqual(deletes, [true])
       for (const outcome of outcomes) assert.ok(['updated', 'gone', true, false].includes(outcome as Outcome))
       await lacks(store, record.key)
       await lacks(other, record.key)
@@ -156,104 +177,4 @@ export function races(suite: Suite): void {
     await other.delete(record.key)
     await lacks(store, record.key)
   })
-}
-
-/** The same for stores with the ability `rotating`. */
-export function rotationRaces(suite: Suite<SessionStore & Rotating>): void {
-  suite.race('of parallel rotations of one record exactly one is done', async ({ store, other, clock }) => {
-    for (let round = 0; round < ROUNDS; round++) {
-      const record = newRecord(clock, [['a', '1']])
-      await store.create(record)
-      const keys = [newKey('ann'), newKey('ann'), newKey()]
-      const outcomes = await together(
-        keys.map(
-          (key, at) => () => (at % 2 ? other : store).rotate(record.key, key, rotation(undefined, [['at', key]])),
-        ),
-      )
-      assert.deepEqual([...outcomes].sort(), ['rotated', 'rotated', 'updated'])
-      for (const [at, key] of keys.entries()) {
-        if (outcomes[at] !== 'updated') await lacks(store, key)
-        else
-          await keeps(store, {
-            ...record,
-            key,
-            version: 2,
-            data: new Map([
-              ['a', '1'],
-              ['at', key],
-            ]),
-          })
-      }
-    }
-  })
-
-  suite.race(
-    'an update that races a rotation is kept or told that the record has moved',
-    async ({ store, other, clock }) => {
-      for (let round = 0; round < ROUNDS; round++) {
-        const record = newRecord(clock, [['a', '1']])
-        const key = newKey('ann')
-        await store.create(record)
-        const writes = Array.from({ length: 6 }, (_, at) => () => {
-          return (at % 2 ? other : store).update(record.key, patchOf([[`k${at}`, 'x']]))
-        })
-        const calls = [
-          ...writes.slice(0, round % 7),
-          () => store.rotate(record.key, key, rotation('ann')),
-          ...writes.slice(round % 7),
-        ]
-        const outcomes = await together(calls)
-        assert.equal(outcomes[round % 7], 'updated', 'the rotation is done')
-        const kept = outcomes.toSpliced(round % 7, 1).flatMap((outcome, at): [string, string][] => {
-          assert.ok(outcome === 'updated' || outcome === 'rotated', `${outcome} for a record that has moved`)
-          return outcome === 'updated' ? [[`k${at}`, 'x']] : []
-        })
-        const data = new Map([['a', '1'], ...kept] as [string, string][])
-        await keeps(other, { ...record, key, subject: 'ann', version: 2 + kept.length, data })
-      }
-    },
-  )
-
-  suite.race('a touch that races a rotation is never lost when it answered true', async ({ store, other, clock }) => {
-    for (let round = 0; round < ROUNDS; round++) {
-      const record = newRecord(clock)
-      const key = newKey('ann')
-      await store.create(record)
-      const seen = clock.now() + minutes(1)
-      const answers = await together<unknown>(
-        inTurn(round, [() => store.rotate(record.key, key, rotation('ann')), () => other.touch(record.key, seen)]),
-      )
-      const lastSeenAt = answers.includes(true) ? seen : record.lastSeenAt
-      await keeps(store, { ...record, key, subject: 'ann', version: 2, lastSeenAt })
-      await lacks(store, record.key)
-    }
-  })
-
-  suite.race('a delete that races a rotation ends the record or is told that it was not there', async (bench) => {
-    const { store, other, clock } = bench
-    for (let round = 0; round < ROUNDS; round++) {
-      const record = newRecord(clock)
-      const key = newKey('ann')
-      await store.create(record)
-      const answers = await together<unknown>(
-        inTurn(round, [() => store.rotate(record.key, key, rotation('ann')), () => other.delete(record.key)]),
-      )
-      await lacks(store, record.key)
-      await lacks(other, record.key)
-      if (answers.includes(true)) {
-        assert.ok(answers.includes('gone'), 'a record that was deleted can not have moved')
-        await lacks(store, key)
-        await lacks(other, key)
-      } else {
-        assert.ok(answers.includes('updated'), 'neither the delete nor the rotation found the record')
-        await keeps(other, { ...record, key, subject: 'ann', version: 2 } satisfies SessionRecord)
-      }
-    }
-  })
-}
-
-/** The calls, beginning with another one each round. */
-function inTurn<T>(round: number, calls: readonly T[]): readonly T[] {
-  const first = round % calls.length
-  return [...calls.slice(first), ...calls.slice(0, first)]
 }

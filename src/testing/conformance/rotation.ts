@@ -167,6 +167,21 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
     await keeps(store, { ...record, key: third, subject: 'ann', version: 3 })
   })
 
+  suite.test('a key that was rotated away says so also when the record is over', async ({ store, clock }) => {
+    const [deleted, expired] = [newRecord(clock), newRecord(clock, [], { idleTimeout: 1 })]
+    for (const record of [deleted, expired]) {
+      const key = newKey('ann')
+      await store.create(record)
+      await store.rotate(record.key, key, moveTo('ann'))
+      if (record === deleted) await store.delete(key)
+    }
+    clock.advance(1)
+    for (const { key } of [deleted, expired]) {
+      assert.equal(await store.update(key, patchOf()), 'rotated')
+      await lacks(store, key)
+    }
+  })
+
   suite.test('a record that is missing, deleted or expired is gone for a rotation', async ({ store, clock }) => {
     const [deleted, expired] = [newRecord(clock), newRecord(clock, [], { idleTimeout: 1 })]
     await store.create(deleted)

@@ -59,6 +59,15 @@ export class Suite<S extends SessionStore = SessionStore> {
   }
 }
 
+/** How often a race is run whose order can't be held from outside of the store. */
+export const ROUNDS = 40
+
+/** The calls, beginning with another one each round. */
+export function inTurn<T>(round: number, calls: readonly T[]): readonly T[] {
+  const first = round % calls.length
+  return [...calls.slice(first), ...calls.slice(0, first)]
+}
+
 /** Runs calls at once, also those that throw rather than reject, and waits for all. */
 export function together<T>(calls: readonly (() => Awaitable<T>)[]): Promise<T[]> {
   return Promise.all(calls.map(async (call) => call()))

@@ -10,30 +10,13 @@ const ASCII = `: :s s: :a a: a:b { } {a} {} * ? [a] [ % %00 %s $ $set a.b . .. .
 const LIKE_VALUES = '0 1 -1 01 1e3 NaN null undefined true false [] 1.5 -0'
 const UNICODE = '😀 👩‍👩‍👧 é e\u0301 ß ẞ שלום مرحبا 漢字 \u202Eabc a\u200Db \uFFFF \uFFFD \u00FF\u0080 \u{10FFFF}'
 
+const SPACES = ['', ' ', ' a', 'a ', '\t', '\n', '\r\n', '\r', '\uFEFF', '\uFEFFa', '\u2028', '\u2029', '\u00A0']
+const CONTROLS = ['\0', 'a\0', 'a\0b', '\u0001', '\u007F', '\u001B[0m']
+const CASES = ['Key', 'KEY', 'x'.repeat(2000)]
+
 /** Strings that stores have mangled, the empty one included. All are well-formed. */
 const ODD: readonly string[] = [
-  ...new Set([
-    ...`${NAMES} ${ASCII} ${LIKE_VALUES} ${UNICODE}`.split(' '),
-    ...[
-      '',
-      ' ',
-      ' a',
-      'a ',
-      '\t',
-      '\n',
-      '\r\n',
-      '\r',
-      '\0',
-      'a\0',
-      'a\0b',
-      '\u0001',
-      '\u007F',
-      '\u001B[0m',
-      'Key',
-      'KEY',
-    ],
-    ...['\uFEFF', '\uFEFFa', '\u2028', '\u2029', '\u00A0', 'x'.repeat(2000)],
-  ]),
+  ...new Set(`${NAMES} ${ASCII} ${LIKE_VALUES} ${UNICODE}`.split(' ').concat(SPACES, CONTROLS, CASES)),
 ]
 
 /** What may stand in a record, and that nobody but the store's verbs can change it there. */

@@ -76,4 +76,17 @@ export const abilityFaults: readonly BrokenStore[] = [
   broken('sweeps everything at once', 'a sweep removes no more than its limit', (good) => ({
     sweep: () => good.sweep(Infinity),
   })),
+  broken('sweeps what it knows of rotations', 'a sweep leaves a key that was rotated away as it is', (good) => {
+    let forgotten = false
+    return {
+      sweep: (limit) => {
+        forgotten = true
+        return good.sweep(limit)
+      },
+      update: (key, patch) => {
+        const outcome = good.update(key, patch)
+        return outcome === 'rotated' && forgotten ? 'gone' : outcome
+      },
+    }
+  }),
 ]

@@ -1,6 +1,6 @@
 import type { Outcome } from '../../../src/core/store.js'
 import type { MemoryStore } from '../../../src/stores/memory.js'
-import { broken, type BrokenStore, brokenPair, elsewhere, overwrite, patched, type Verbs } from './build.js'
+import { type BrokenStore, brokenPair, elsewhere, overwrite, patched, type Verbs } from './build.js'
 
 /** Reads, gives way, and writes the whole record: as over a plain key-value store. */
 function rewriting(good: MemoryStore): Pick<Verbs, 'update' | 'touch'> {
@@ -23,17 +23,28 @@ function rewriting(good: MemoryStore): Pick<Verbs, 'update' | 'touch'> {
   }
 }
 
+/** How many records were ever swept from a store. */
+const swept = new WeakMap<MemoryStore, number>()
+
 /** Faults that only show when verbs run at the same time. */
 export const raceFaults: readonly BrokenStore[] = [
-  broken('rewrites whole records by update', 'parallel updates of different keys are all kept', (good) => ({
+  brokenPair('rewrites whole records by update', 'parallel updates of different keys are all kept', (good) => ({
     update: rewriting(good).update,
   })),
-  broken(
+  brokenPair(
     'rewrites whole records by update (removals)',
     'an update and a removal of another key at the same time are both kept',
     (good) => ({ update: rewriting(good).update }),
   ),
-  broken(
+  brokenPair('shows a patch before it is whole', 'a load during updates sees each patch whole', (good) => ({
+    update: async (key, patch) => {
+      const outcome = good.update(key, { ...patch, set: new Map([...patch.set].slice(0, 1)) })
+      await elsewhere()
+      for (const entry of [...patch.set].slice(1)) good.update(key, { set: new Map([entry]), remove: [] })
+      return outcome
+    },
+  })),
+  brokenPair(
     'checks ifVersion before its turn',
     'of parallel updates with the same ifVersion exactly one is applied',
     (good) => ({
@@ -45,25 +56,33 @@ export const raceFaults: readonly BrokenStore[] = [
       },
     }),
   ),
-  broken('applies a patch key by key', 'parallel updates of the same key leave one of the values whole', (good) => ({
-    update: async (key, patch) => {
-      const outcome = good.update(key, { ...patch, set: new Map([...patch.set].slice(0, 1)) })
-      if (outcome !== 'updated') return outcome
-      for (const [at, entry] of [...patch.set].slice(1).entries()) {
-        for (let turn = (Number(entry[1].match(/\d+/)) + at) % 3; turn >= 0; turn--) await elsewhere()
-        good.update(key, { set: new Map([entry]), remove: [], ifVersion: undefined })
-      }
-      return 'updated'
-    },
-  })),
-  broken('looks before it creates', 'of two creates of one key exactly one wins and its record is kept', (good) => ({
-    create: async (record) => {
-      if (good.load(record.key)) return good.create(record)
-      await elsewhere()
-      overwrite(good, record)
-    },
-  })),
-  broken('looks before it deletes', 'of parallel deletes exactly one answers true', (good) => ({
+  brokenPair(
+    'applies a patch key by key',
+    'parallel updates of the same key leave one of the values whole',
+    (good) => ({
+      update: async (key, patch) => {
+        const outcome = good.update(key, { ...patch, set: new Map([...patch.set].slice(0, 1)) })
+        if (outcome !== 'updated') return outcome
+        for (const [at, entry] of [...patch.set].slice(1).entries()) {
+          for (let turn = (Number(entry[1].match(/\d+/)) + at) % 3; turn >= 0; turn--) await elsewhere()
+          good.update(key, { set: new Map([entry]), remove: [], ifVersion: undefined })
+        }
+        return 'updated'
+      },
+    }),
+  ),
+  brokenPair(
+    'looks before it creates',
+    'of two creates of one key exactly one wins and its record is kept',
+    (good) => ({
+      create: async (record) => {
+        if (good.load(record.key)) return good.create(record)
+        await elsewhere()
+        overwrite(good, record)
+      },
+    }),
+  ),
+  brokenPair('looks before it deletes', 'of parallel deletes exactly one answers true', (good) => ({
     delete: async (key) => {
       const existed = good.load(key) !== undefined
       await elsewhere()
@@ -71,13 +90,21 @@ export const raceFaults: readonly BrokenStore[] = [
       return existed
     },
   })),
-  broken('brings a record back by a late update', 'writes that race a delete never bring the record back', (good) => ({
-    update: rewriting(good).update,
-  })),
-  broken('brings a record back by a late touch', 'writes that race a delete never bring the record back', (good) => ({
-    touch: rewriting(good).touch,
-  })),
-  broken('rewrites whole records by touch', 'a touch and an update at the same time are both kept', (good) => ({
+  brokenPair(
+    'brings a record back by a late update',
+    'writes that race a delete never bring the record back',
+    (good) => ({
+      update: rewriting(good).update,
+    }),
+  ),
+  brokenPair(
+    'brings a record back by a late touch',
+    'writes that race a delete never bring the record back',
+    (good) => ({
+      touch: rewriting(good).touch,
+    }),
+  ),
+  brokenPair('rewrites whole records by touch', 'a touch and an update at the same time are both kept', (good) => ({
     touch: rewriting(good).touch,
   })),
   brokenPair(
@@ -103,7 +130,7 @@ export const raceFaults: readonly BrokenStore[] = [
       },
     }
   }),
-  broken('rotates twice at a time', 'of parallel rotations of one record exactly one is done', (good) => ({
+  brokenPair('rotates twice at a time', 'of parallel rotations of one record exactly one is done', (good) => ({
     rotate: async (key, newKey, patch) => {
       const record = good.load(key)
       await elsewhere()
@@ -112,7 +139,7 @@ export const raceFaults: readonly BrokenStore[] = [
       return 'updated'
     },
   })),
-  broken(
+  brokenPair(
     'loses what was written during a rotation',
     'an update that races a rotation is kept or told that the record has moved',
     (good) => ({
@@ -126,7 +153,7 @@ export const raceFaults: readonly BrokenStore[] = [
       },
     }),
   ),
-  broken(
+  brokenPair(
     'loses a touch during a rotation',
     'a touch that races a rotation is never lost when it answered true',
     (good) => ({
@@ -140,7 +167,7 @@ export const raceFaults: readonly BrokenStore[] = [
       },
     }),
   ),
-  broken(
+  brokenPair(
     'rotates what was deleted meanwhile',
     'a delete that races a rotation ends the record or is told that it was not there',
     (good) => ({
@@ -154,22 +181,13 @@ export const raceFaults: readonly BrokenStore[] = [
       },
     }),
   ),
-  broken('counts what another sweep removed', 'parallel sweeps count every record once', (good, clock) => {
-    let kept = 0
-    let ends = Infinity
-    return {
-      create: (record) => {
-        kept++
-        ends = Math.min(ends, record.lastSeenAt + record.idleTimeout)
-        good.create(record)
-      },
-      sweep: async (limit) => {
-        const found = clock() < ends ? 0 : Math.min(kept, limit)
-        await elsewhere()
-        good.sweep(found)
-        kept = Math.max(0, kept - found)
-        return found
-      },
-    }
-  }),
+  brokenPair('counts what another sweep removed', 'parallel sweeps count every record once', (good) => ({
+    sweep: async (limit) => {
+      const before = swept.get(good) ?? 0
+      await elsewhere()
+      const after = (swept.get(good) ?? 0) + good.sweep(limit)
+      swept.set(good, after)
+      return after - before
+    },
+  })),
 ]

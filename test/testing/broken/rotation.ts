@@ -177,6 +177,16 @@ export const rotationFaults: readonly BrokenStore[] = [
       }
     },
   ),
+  remembering(
+    'forgets that a key has moved when the record is over',
+    'a key that was rotated away says so also when the record is over',
+    (good, newKeyOf) => ({
+      update: (key, patch) => {
+        const next = newKeyOf(key)
+        return next !== undefined && !good.load(next) ? 'gone' : good.update(key, patch)
+      },
+    }),
+  ),
   broken('creates by rotate', 'a record that is missing, deleted or expired is gone for a rotation', (good) => ({
     rotate: (key, newKey, patch) => {
       const outcome = good.rotate(key, newKey, patch)
