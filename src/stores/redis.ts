@@ -99,8 +99,13 @@ function taken(): SessionError {
   )
 }
 
-/** The client's error as it is, except that a key of another type is an unreadable record. */
+/**
+ * The client's error as it is, except that a key of another type is an unreadable record, and that what ioredis adds to
+ * an error is taken off: a log would show the password, or the data of the session.
+ */
 function rethrow(error: unknown): never {
-  if (error instanceof Error && error.message.includes('WRONGTYPE')) throw unreadable('its key holds no hash')
+  if (!(error instanceof Error)) throw error
+  if (error.message.includes('WRONGTYPE')) throw unreadable('its key holds no hash')
+  Reflect.deleteProperty(error, 'command')
   throw error
 }

@@ -10,18 +10,27 @@ import {
   type SessionStore,
   type Sweeping,
 } from '../core/store.js'
-import type { SqliteDatabase, SqliteStatement } from './sqlite/driver.js'
 import {
-  createTable,
+  isTaken,
+  isUnreadable,
+  reason,
+  retryBusy,
+  type SqliteDatabase,
+  type SqliteStatement,
+  type SqliteValue,
+} from './sqlite/driver.js'
+import { prepareTable, type Statement } from './sqlite/layout.js'
+import { checkOptions, type SqliteStoreOptions, unavailable } from './sqlite/options.js'
+import {
+  integer,
   patchValues,
   recordFrom,
   recordValues,
-  statements,
-  textValue,
+  refusal,
   type Row,
-  type Statement,
-} from './sqlite/layout.js'
-import { checkOptions, type SqliteStoreOptions } from './sqlite/options.js'
+  textValue,
+  unreadable,
+} from './sqlite/row.js'
 
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqliteValue } from './sqlite/driver.js'
 export type { SqliteStoreOptions } from './sqlite/options.js'
@@ -41,105 +50,117 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
   readonly #clock: Clock
   #isClosed = false
 
-  /**
-   * Throws `OPTIONS_INVALID` for an option that can't work, and `STORE_UNAVAILABLE` for a file that can't be opened.
-   */
+  /** Throws `OPTIONS_INVALID` for an option that can't work, and `STORE_UNAVAILABLE` for a file that can't be used. */
   constructor(options: SqliteStoreOptions) {
     const { database, isOwned, table, clock } = checkOptions(options)
     this.#database = database
     this.#isOwned = isOwned
     this.#clock = clock
     try {
-      createTable(database, table)
-      this.#statements = prepared(database, statements(table))
+      this.#statements = retryBusy(() => prepareTable(database, table))
     } catch (error) {
       if (isOwned) database.close()
-      throw unavailable(error, options.path)
+      throw unavailable(options.path, error)
     }
   }
 
   load(key: string): SessionRecord | undefined {
-    const row = this.#statement('load').get(key, this.#clock()) as Row | undefined
+    let row: unknown
+    try {
+      row = this.#statement('load').get(key, this.#clock())
+    } catch (error) {
+      throw translated(error)
+    }
     // Drivers differ in what they give for no row.
-    return row === undefined || row === null ? undefined : recordFrom(row)
+    return row === undefined || row === null ? undefined : recordFrom(key, row as Row)
   }
 
   create(record: SessionRecord): void {
-    this.#statement('dropEnded').run(record.key, this.#clock())
-    this.#insert(record)
+    if (this.#run('create', ...recordValues(record), this.#clock()) === 0) throw taken()
   }
 
   update(key: string, patch: RecordPatch): Outcome {
-    const version = patch.ifVersion ?? null
-    const { changes } = this.#statement('update').run(...patchValues(patch), key, this.#clock(), version, version)
-    return Number(changes) > 0 ? 'updated' : this.#whyNot(key)
+    const now = this.#clock()
+    if (this.#run('update', ...patchValues(patch), key, now, patch.ifVersion ?? null) > 0) return 'updated'
+    return this.#whyNot(key, now, patch.ifVersion)
   }
 
   touch(key: string, lastSeenAt: number): boolean {
-    return Number(this.#statement('touch').run(lastSeenAt, lastSeenAt, key, this.#clock()).changes) > 0
+    const now = this.#clock()
+    const seen = integer(lastSeenAt)
+    if (this.#run('touch', seen, seen, key, now) > 0) return true
+    this.#whyNot(key, now, undefined)
+    return false
   }
 
+  /** A row that can't be read is removed too. */
   delete(key: string): boolean {
-    return Number(this.#statement('delete').run(key, this.#clock()).changes) > 0
+    return this.#run('delete', key, this.#clock()) > 0
   }
 
   /** A `newKey` that is taken is refused with `RECORD_EXISTS`, and everything is left as it was. */
   rotate(key: string, newKey: string, patch: RotatePatch): Outcome {
     return this.#inTransaction(() => {
       const now = this.#clock()
-      const version = patch.ifVersion ?? null
-      this.#statement('dropEnded').run(newKey, now)
-      const values = [newKey, textValue(patch.subject), ...patchValues(patch), key, now, version, version]
-      if (Number(this.#refusing(() => this.#statement('move').run(...values)).changes) === 0) return this.#whyNot(key)
-      this.#statement('mark').run(key, now + ROTATED_FOR, now + ROTATED_FOR)
+      this.#run('dropEnded', newKey, now)
+      const values = [newKey, textValue(patch.subject), ...patchValues(patch), key, now, patch.ifVersion ?? null]
+      if (this.#run('move', ...values) === 0) return this.#whyNot(key, now, patch.ifVersion)
+      this.#run('mark', key, now + ROTATED_FOR, now + ROTATED_FOR)
       return 'updated'
     })
   }
 
   sweep(limit: number): number {
-    return Number(this.#statement('sweep').run(this.#clock(), limit).changes)
+    return this.#run('sweep', this.#clock(), Math.min(Math.max(0, Math.floor(limit)), Number.MAX_SAFE_INTEGER))
   }
 
-  /** Closes the file that the store opened; a database that was handed in stays open. */
+  /** Closes the file that the store opened, its log written back into it; a database that was handed in stays open. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (this.#isOwned) this.#database.close()
-  }
-
-  #insert(record: SessionRecord): void {
-    this.#refusing(() => this.#statement('create').run(...recordValues(record)))
-  }
-
-  #refusing<T>(write: () => T): T {
+    if (!this.#isOwned) return
     try {
-      return write()
+      // Some drivers do this at close, libsql when its statements are collected.
+      this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    } finally {
+      this.#database.close()
+    }
+  }
+
+  /** Runs a statement that writes, and answers how many rows it changed. */
+  #run(name: Statement, ...values: SqliteValue[]): number {
+    try {
+      return Number(this.#statement(name).run(...values).changes)
     } catch (error) {
-      throw isTaken(error) ? taken() : error
+      throw translated(error)
     }
   }
 
   /** Why a write met no row. A look after it: nothing was written either way. */
-  #whyNot(key: string): Outcome {
-    const row = this.#statement('state').get(key) as { moved_until: unknown; ends_at: unknown } | undefined | null
-    if (!row) return 'gone'
-    const now = this.#clock()
-    if (row.moved_until !== null) return Number(row.moved_until) > now ? 'rotated' : 'gone'
-    return Number(row.ends_at) > now ? 'conflict' : 'gone'
+  #whyNot(key: string, now: number, ifVersion: number | undefined): Outcome {
+    const row = this.#statement('state').get(key) as Row | undefined | null
+    return row ? refusal(row, now, ifVersion) : 'gone'
   }
 
-  /** A savepoint and not a transaction: a database that was handed in may be in one already. */
+  /** A savepoint for a database that was handed in: it may be in a transaction already. */
   #inTransaction<T>(work: () => T): T {
     this.#refuseClosed()
-    const isAlone = this.#isOwned
-    this.#database.exec(isAlone ? 'BEGIN IMMEDIATE' : 'SAVEPOINT latchkey')
+    this.#database.exec(this.#isOwned ? 'BEGIN IMMEDIATE' : 'SAVEPOINT latchkey')
     try {
       const result = work()
-      this.#database.exec(isAlone ? 'COMMIT' : 'RELEASE latchkey')
+      this.#database.exec(this.#isOwned ? 'COMMIT' : 'RELEASE latchkey')
       return result
     } catch (error) {
-      this.#database.exec(isAlone ? 'ROLLBACK' : 'ROLLBACK TO latchkey; RELEASE latchkey')
+      this.#rollback()
       throw error
+    }
+  }
+
+  #rollback(): void {
+    try {
+      this.#database.exec(this.#isOwned ? 'ROLLBACK' : 'ROLLBACK TO latchkey; RELEASE latchkey')
+    } catch {
+      // After some errors (a full disk) SQLite has rolled back by itself. What went wrong is the first error.
     }
   }
 
@@ -154,30 +175,15 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
   }
 }
 
-function prepared(database: SqliteDatabase, sql: Readonly<Record<Statement, string>>): Record<Statement, SqliteStatement> {
-  const entries = Object.entries(sql).map(([name, text]) => [name, database.prepare(text)] as const)
-  return Object.fromEntries(entries) as Record<Statement, SqliteStatement>
-}
-
-/** The drivers say it in different words: a code in two of them, a number in `node:sqlite`. */
-function isTaken(error: unknown): boolean {
-  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
-  return code === 'SQLITE_CONSTRAINT_PRIMARYKEY' || code === 'SQLITE_CONSTRAINT_UNIQUE' || errcode === 1555 || errcode === 2067
+/** The driver's error as it is, except for those that have a name of ours. */
+function translated(error: unknown): unknown {
+  if (isTaken(error)) return taken()
+  return isUnreadable(error) ? unreadable(reason(error)) : error
 }
 
 function taken(): SessionError {
   return new SessionError(
     'RECORD_EXISTS',
     'The key of a new session is already taken. Create each session with a new id.',
-  )
-}
-
-function unavailable(error: unknown, path: string | undefined): unknown {
-  if (error instanceof SessionError) return error
-  const what = path === undefined ? 'The SQLite database' : `The SQLite file ${path}`
-  return new SessionError(
-    'STORE_UNAVAILABLE',
-    `${what} can't be used. Check that it can be written to and that it is a database.`,
-    { cause: error },
   )
 }

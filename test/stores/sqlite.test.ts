@@ -1,14 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import Database from 'libsql'
 import { SqliteStore, type SqliteDatabase } from 'latchkey/stores/sqlite'
 import { ManualClock, storeConformance } from 'latchkey/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { findDriver } from '../../src/stores/sqlite/driver.js'
+import { statements } from '../../src/stores/sqlite/layout.js'
 import { newKey, newRecord, patchOf, rotation } from '../../src/testing/conformance/samples.js'
 
 let folder = ''
@@ -18,11 +15,9 @@ beforeEach(() => {
 })
 
 afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
   rmSync(folder, { recursive: true, force: true })
 })
 
-const children: ChildProcess[] = []
 let files = 0
 
 describe('a SQLite store on a file is a store', () => {
@@ -37,12 +32,12 @@ describe('a SQLite store on a file is a store', () => {
 describe('a SQLite store on a database that was handed in is a store', () => {
   storeConformance({
     test,
-    open: (clock) => new SqliteStore({ database: new Database(':memory:') as unknown as SqliteDatabase, clock }),
+    open: (clock) => new SqliteStore({ database: new Database(':memory:'), clock }),
   })
 })
 
 describe('the SQLite store', () => {
-  const openRaw = (path: string): SqliteDatabase => new Database(path) as unknown as SqliteDatabase
+  const openRaw = (path: string): SqliteDatabase => new Database(path)
 
   test('makes the folder, uses WAL, and keeps records when it is closed and opened again', () => {
     const path = join(folder, 'deep', 'er', 'sessions.db')
@@ -72,7 +67,9 @@ describe('the SQLite store', () => {
     store.create(record)
     store.create(taken)
     database.exec('BEGIN')
-    expect(() => store.rotate(record.key, taken.key, rotation('ann'))).toThrow(expect.objectContaining({ code: 'RECORD_EXISTS' }))
+    expect(() => store.rotate(record.key, taken.key, rotation('ann'))).toThrow(
+      expect.objectContaining({ code: 'RECORD_EXISTS' }),
+    )
     expect(store.rotate(record.key, newKey('ann'), rotation('ann'))).toBe('updated')
     database.exec('ROLLBACK')
     expect(store.load(record.key)).toEqual(record)
@@ -91,9 +88,107 @@ describe('the SQLite store', () => {
   test('finds what has ended, and what belongs to a subject, by an index', () => {
     const database = openRaw(':memory:')
     new SqliteStore({ database })
-    const plan = (sql: string): string => JSON.stringify(database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all())
-    expect(plan('SELECT key FROM latchkey_sessions WHERE ends_at <= 5 LIMIT 10')).toContain('latchkey_sessions_ends_at')
-    expect(plan("SELECT key FROM latchkey_sessions WHERE subject = 'ann'")).toContain('latchkey_sessions_subject')
+    const plan = (sql: string, ...values: (string | number)[]): string =>
+      JSON.stringify(database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values))
+    const sql = statements('latchkey_sessions')
+    expect(plan(sql.sweep, 5, 10)).toContain('USING INDEX latchkey_sessions_ends_at')
+    expect(plan(sql.sweep, 5, 10)).not.toContain('SCAN latchkey_sessions')
+    expect(plan('SELECT key FROM latchkey_sessions WHERE subject = ?', 'ann')).toContain('latchkey_sessions_subject')
+    expect(plan(sql.load, 'key', 5)).toContain('autoindex_latchkey_sessions_1 (key=?)')
+  })
+
+  test('a row of a newer format is not written to, and can be deleted', () => {
+    const database = openRaw(':memory:')
+    const store = new SqliteStore({ database })
+    const record = newRecord(new ManualClock())
+    store.create(record)
+    database.exec('UPDATE latchkey_sessions SET format = 2')
+    const unreadable = expect.objectContaining({ code: 'RECORD_UNREADABLE' })
+    expect(() => store.update(record.key, patchOf([['a', '1']]))).toThrow(unreadable)
+    expect(() => store.touch(record.key, record.lastSeenAt + 1)).toThrow(unreadable)
+    expect(() => store.rotate(record.key, newKey('ann'), rotation('ann'))).toThrow(unreadable)
+    const row = database.prepare('SELECT version, last_seen_at FROM latchkey_sessions').get()
+    expect(row).toMatchObject({ version: 1, last_seen_at: record.lastSeenAt })
+    expect(store.delete(record.key)).toBe(true)
+  })
+
+  test('a write to data that are no JSON is refused and writes nothing', () => {
+    const database = openRaw(':memory:')
+    const store = new SqliteStore({ database })
+    const record = newRecord(new ManualClock())
+    store.create(record)
+    database.exec("UPDATE latchkey_sessions SET data = 'no JSON'")
+    const unreadable = expect.objectContaining({ code: 'RECORD_UNREADABLE' })
+    expect(() => store.update(record.key, patchOf([['a', '1']]))).toThrow(unreadable)
+    expect(() => store.rotate(record.key, newKey('ann'), rotation('ann'))).toThrow(unreadable)
+    expect(database.prepare('SELECT key, data FROM latchkey_sessions').all()).toMatchObject([
+      { key: record.key, data: 'no JSON' },
+    ])
+  })
+
+  test('a record can not be rotated to its own key', () => {
+    const store = new SqliteStore({ path: ':memory:' })
+    const record = newRecord(new ManualClock())
+    store.create(record)
+    expect(() => store.rotate(record.key, record.key, rotation('ann'))).toThrow(
+      expect.objectContaining({ code: 'RECORD_EXISTS' }),
+    )
+    expect(store.load(record.key)).toEqual(record)
+    store.close()
+  })
+
+  test('a clock with fractions of a millisecond makes records that can be read', () => {
+    const clock = new ManualClock(Math.floor(Date.now()) + 0.4)
+    const store = new SqliteStore({ path: ':memory:', clock: clock.now })
+    const record = newRecord(clock)
+    store.create(record)
+    expect(store.touch(record.key, record.lastSeenAt + 1)).toBe(true)
+    expect(store.load(record.key)).toMatchObject({ lastSeenAt: Math.round(record.lastSeenAt + 1) })
+    expect(() => store.create({ ...newRecord(clock), expiresAt: Infinity })).toThrow(RangeError)
+    store.close()
+  })
+
+  test('a sweep takes any limit', () => {
+    const clock = new ManualClock()
+    const store = new SqliteStore({ path: ':memory:', clock: clock.now })
+    for (let index = 0; index < 3; index++) store.create({ ...newRecord(clock), expiresAt: clock.now() })
+    expect([-1, 0, 1, Infinity].map((limit) => store.sweep(limit))).toEqual([0, 0, 1, 2])
+    store.close()
+  })
+
+  test('a file that another connection is writing to is not waited for longer than the busy timeout', () => {
+    const path = join(folder, 'sessions.db')
+    const store = new SqliteStore({ path, busyTimeout: 20 })
+    const record = newRecord(new ManualClock())
+    store.create(record)
+    const other = openRaw(path)
+    other.exec('BEGIN IMMEDIATE')
+    const before = performance.now()
+    expect(() => store.update(record.key, patchOf([['a', '1']]))).toThrow(
+      expect.objectContaining({ code: 'SQLITE_BUSY' }),
+    )
+    expect(() => store.rotate(record.key, newKey('ann'), rotation('ann'))).toThrow(
+      expect.objectContaining({ code: 'SQLITE_BUSY' }),
+    )
+    expect(performance.now() - before).toBeLessThan(400)
+    expect(store.load(record.key)).toEqual(record)
+    other.exec('ROLLBACK')
+    other.close()
+    expect(store.update(record.key, patchOf([['a', '1']]))).toBe('updated')
+    store.close()
+  })
+
+  test('everything is in the file itself once the store is closed', () => {
+    const path = join(folder, 'sessions.db')
+    const store = new SqliteStore({ path })
+    const record = newRecord(new ManualClock())
+    store.create(record)
+    store.close()
+    const alone = join(folder, 'alone.db')
+    copyFileSync(path, alone)
+    const copy = new SqliteStore({ path: alone })
+    expect(copy.load(record.key)).toEqual(record)
+    copy.close()
   })
 
   test.each([
@@ -103,7 +198,9 @@ describe('the SQLite store', () => {
     ['format = 2', /format is 2/],
     ["version = 'x'", /version is no whole number/],
     ["created_at = 'x'", /created_at/],
-    ["handle = x'00'", /handle is no text/],
+    ["handle = CAST(x'ff' AS TEXT)", /handle is no text/],
+    ["subject = CAST(x'ff' AS TEXT)", /subject is no text/],
+    [`data = CAST(x'7b2261223a22ff227d' AS TEXT)`, /data is no text/],
   ])('a row in which %s is unreadable, and the message holds no key', (change, message) => {
     const database = openRaw(':memory:')
     const store = new SqliteStore({ database })
@@ -120,25 +217,35 @@ describe('the SQLite store', () => {
     [undefined, /needs options/],
     [{}, /path is undefined/],
     [{ path: '' }, /path is ""/],
-    [{ path: 'x', file: 'y' }, /unknown option 'file'/],
+    [{ path: 'x', file: 'y' }, /Unknown option of SqliteStore "file"/],
     [{ path: 'x', database: {} }, /both path and database/],
     [{ database: {} }, /no prepare and exec/],
     [{ path: ':memory:', table: 'a; DROP TABLE b' }, /table is "a; DROP TABLE b"/],
+    [{ path: 5 }, /path is 5/],
+    [{ path: 'libsql://user:pass@host' }, /path is an address/],
+    [{ path: ':memory:', table: 'sqlite_x' }, /table is "sqlite_x"/],
+    [{ path: ':memory:', busyTimeout: 2 ** 31 }, /busyTimeout is 2147483648/],
+    [{ database: new Database(':memory:'), busyTimeout: 5 }, /busyTimeout goes with path/],
     [{ path: ':memory:', synchronous: 'off' }, /synchronous is "off"/],
     [{ path: ':memory:', busyTimeout: -1 }, /busyTimeout is -1/],
-    [{ path: ':memory:', driver: 'libsql' }, /driver is a string/],
-    [{ path: ':memory:', clock: 5 }, /clock is a number/],
+    [{ path: ':memory:', driver: 'libsql' }, /driver is "libsql"/],
+    [{ path: ':memory:', clock: 5 }, /clock is 5/],
   ])('refuses %j', (options, message) => {
     expect(() => new SqliteStore(options as never)).toThrow(
       expect.objectContaining({ code: 'OPTIONS_INVALID', message: expect.stringMatching(message) }),
     )
   })
 
-  test('refuses a table that is something else', () => {
+  test.each([
+    'CREATE TABLE latchkey_sessions (id INTEGER)',
+    `CREATE TABLE latchkey_sessions (key TEXT, format, subject, handle, created_at, last_seen_at, idle_timeout,
+      expires_at, ends_at, version, persistent, device, data, moved_until)`,
+    'CREATE VIEW latchkey_sessions AS SELECT 1 AS key',
+  ])('refuses what is called as its table and is something else: %s', (sql) => {
     const database = openRaw(':memory:')
-    database.exec('CREATE TABLE latchkey_sessions (id INTEGER)')
-    expect(() => new SqliteStore({ database })).toThrow(/a table latchkey_sessions already.*option table/)
-    expect(new SqliteStore({ database, table: 'other' }).load('x')).toBeUndefined()
+    database.exec(sql)
+    expect(() => new SqliteStore({ database })).toThrow(/already.*option table/)
+    expect(new SqliteStore({ database, table: 'order' }).load('x')).toBeUndefined()
   })
 
   test('a file that is no database, or can not be made, is named', () => {
@@ -150,64 +257,5 @@ describe('the SQLite store', () => {
       )
     }
     expect(readFileSync(path, 'utf8')).toMatch(/^this is not a database/)
-  })
-
-  test('takes the first driver that is installed, and says what to install if none is', () => {
-    class Driver {}
-    const only = (installed: string, module: unknown) => (name: string) => {
-      if (name === installed) return module
-      throw Object.assign(new Error('not there'), { code: name.startsWith('node:') ? 'ERR_UNKNOWN_BUILTIN_MODULE' : 'MODULE_NOT_FOUND' })
-    }
-    expect(findDriver(only('better-sqlite3', Driver))).toBe(Driver)
-    expect(findDriver(only('libsql', Driver))).toBe(Driver)
-    expect(findDriver(only('node:sqlite', { DatabaseSync: Driver }))).toBe(Driver)
-    expect(() => findDriver(only('nothing', undefined))).toThrow(/npm install libsql/)
-    expect(() => findDriver(() => { throw new Error('broken build') })).toThrow('broken build')
-  })
-})
-
-describe('several processes on one file', () => {
-  const writer = fileURLToPath(new URL('../support/sqlite-writer.mjs', import.meta.url))
-
-  /** A process that writes keys to one record, one after the other, and says each when it is stored. */
-  function startWriter(path: string, key: string, name: string, count: number): { child: ChildProcess; lines: AsyncIterable<string> } {
-    const child = spawn(process.execPath, [writer, path, key, name, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] })
-    children.push(child)
-    return { child, lines: createInterface({ input: child.stdout! }) }
-  }
-
-  test('that write different keys of one record at once: all are kept', async () => {
-    const path = join(folder, 'sessions.db')
-    const store = new SqliteStore({ path })
-    const record = { ...newRecord(new ManualClock()), data: new Map() }
-    store.create(record)
-    const writers = ['a', 'b', 'c'].map((name) => startWriter(path, record.key, name, 100))
-    await Promise.all(
-      writers.map(async ({ lines }) => {
-        for await (const line of lines) expect(line).toMatch(/^[abc]\d+ updated$/)
-      }),
-    )
-    expect(store.load(record.key)!.data.size).toBe(300)
-    store.close()
-  })
-
-  test('kill -9 in a write loop: every acknowledged write is there afterwards', async () => {
-    const path = join(folder, 'sessions.db')
-    const store = new SqliteStore({ path })
-    const record = { ...newRecord(new ManualClock()), data: new Map() }
-    store.create(record)
-    store.close()
-    const { child, lines } = startWriter(path, record.key, 'k', 100_000)
-    const acknowledged: string[] = []
-    for await (const line of lines) {
-      acknowledged.push(line.split(' ')[0]!)
-      if (acknowledged.length === 200) child.kill('SIGKILL')
-    }
-    expect(acknowledged.length).toBeGreaterThanOrEqual(200)
-    const again = new SqliteStore({ path })
-    const { data } = again.load(record.key)!
-    expect(acknowledged.filter((key) => !data.has(key))).toEqual([])
-    expect(again.update(record.key, patchOf([['after', '1']]))).toBe('updated')
-    again.close()
   })
 })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../../src/core/expiry.js'
@@ -7,7 +7,7 @@ import type { Closing, SessionStore } from '../../src/core/store.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { RedisStore } from '../../src/stores/redis.js'
 import { SqliteStore } from '../../src/stores/sqlite.js'
-import { type RedisServer, startRedis } from './redis-server.js'
+import { startRedis } from './redis-server.js'
 
 /** A shipped store, for tests that run on each of them. */
 export interface ShippedStore {
@@ -21,62 +21,43 @@ export interface ShippedStore {
 }
 
 /** All shipped stores: `describe.each(stores)('on $name', ({ open, stop }) => ...)`, with `afterAll(stop)`. */
-export const stores: readonly ShippedStore[] = [memory(), sqlite(), redis()]
+export const stores: readonly ShippedStore[] = [
+  { name: 'memory', open: (clock) => Promise.resolve(new MemoryStore({ clock })), stop: () => Promise.resolve() },
+  shared('sqlite', startFolder, ({ path }, name, clock) => new SqliteStore({ path: join(path, `${name}.db`), clock })),
+  shared('redis', startRedis, ({ url }, prefix, clock) => new RedisStore({ url, prefix, clock })),
+]
 
-function memory(): ShippedStore {
-  return {
-    name: 'memory',
-    open: (clock) => Promise.resolve(new MemoryStore({ clock })),
-    stop: () => Promise.resolve(),
-  }
-}
-
-function sqlite(): ShippedStore {
-  const opened: SqliteStore[] = []
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
-  let path = ''
-  const openAnother = (clock?: Clock): Promise<SessionStore> => {
-    const store = new SqliteStore({ path, clock })
-    opened.push(store)
-    return Promise.resolve(store)
-  }
-  return {
-    name: 'sqlite',
-    open: (clock) => {
-      path = join(folder, `${randomUUID()}.db`)
-      return openAnother(clock)
-    },
-    openAnother,
-    stop: () => {
-      for (const store of opened.splice(0)) store.close()
-      rmSync(folder, { recursive: true, force: true })
-      return Promise.resolve()
-    },
-  }
-}
-
-function redis(): ShippedStore {
+/** A store over something that is started once, and in which each `open` has a name of its own. */
+function shared<T extends { stop(): Promise<void> }>(
+  name: string,
+  start: () => Promise<T>,
+  make: (ground: T, name: string, clock: Clock | undefined) => SessionStore & Closing,
+): ShippedStore {
   const opened: Closing[] = []
-  let starting: Promise<RedisServer> | undefined
-  let prefix = ''
+  let starting: Promise<T> | undefined
+  let last = ''
   const openAnother = async (clock?: Clock): Promise<SessionStore> => {
-    const { url } = await (starting ??= startRedis())
-    const store = new RedisStore({ url, prefix, clock })
+    const store = make(await (starting ??= start()), last, clock)
     opened.push(store)
     return store
   }
   return {
-    name: 'redis',
+    name,
     open: (clock) => {
-      prefix = randomUUID()
+      last = randomUUID()
       return openAnother(clock)
     },
     openAnother,
     stop: async () => {
       for (const store of opened.splice(0)) await store.close()
-      const server = await starting
+      const ground = await starting
       starting = undefined
-      await server?.stop()
+      await ground?.stop()
     },
   }
+}
+
+async function startFolder(): Promise<{ readonly path: string; stop(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'latchkey-stores-'))
+  return { path, stop: () => rm(path, { recursive: true, force: true }) }
 }

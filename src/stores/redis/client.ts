@@ -4,7 +4,7 @@ import { SessionError } from '../../core/errors.js'
 export interface NodeRedisClient {
   readonly isOpen: boolean
   connect(): Promise<unknown>
-  sendCommand(args: readonly string[], options?: object): Promise<unknown>
+  sendCommand(args: string[], options?: object): Promise<unknown>
   on(event: 'error', listener: (error: unknown) => void): unknown
   listenerCount(event: 'error'): number
 }
@@ -23,7 +23,7 @@ export type RedisClient = NodeRedisClient | IoredisClient
 /** One face over the clients. */
 export interface Connection {
   /** Sends one command, its name in lower case, and answers what Redis answered. Rejects with the client's own error. */
-  send(args: readonly string[]): Promise<unknown>
+  send(args: string[]): Promise<unknown>
   /** Lets go of the connection where it is our own. */
   close(): Promise<void>
 }
@@ -42,7 +42,7 @@ export function connectionOver(client: RedisClient): Connection {
 }
 
 /** Sends a command that changes nothing, and once more if the connection was lost under it. */
-export async function read(connection: Connection, args: readonly string[]): Promise<unknown> {
+export async function read(connection: Connection, args: string[]): Promise<unknown> {
   try {
     return await connection.send(args)
   } catch (error) {

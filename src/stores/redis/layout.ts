@@ -29,7 +29,7 @@ export function recordFields(record: SessionRecord): string[] {
   if (record.subject !== undefined) fields.push('s', record.subject)
   if (record.device !== undefined) fields.push('d', record.device)
   if (!record.persistent) fields.push('p', '0')
-  for (const [key, value] of record.data) fields.push(dataField(key), value)
+  for (const [key, value] of record.data) fields.push(`:${key}`, value)
   return fields
 }
 
@@ -47,8 +47,8 @@ export function patchArguments(patch: RecordPatch | RotatePatch): string[] {
     if (patch.subject === undefined) remove.push('s')
     else set.push('s', patch.subject)
   }
-  for (const [key, value] of patch.set) set.push(dataField(key), value)
-  for (const key of patch.remove) remove.push(dataField(key))
+  for (const [key, value] of patch.set) set.push(`:${key}`, value)
+  for (const key of patch.remove) remove.push(`:${key}`)
   const version = patch.ifVersion === undefined ? '' : integer(patch.ifVersion)
   const lastSeenAt = times === undefined ? '' : integer(times.lastSeenAt)
   return [version, lastSeenAt, String(set.length), ...set, ...remove]
@@ -66,7 +66,6 @@ export function recordFrom(key: string, reply: unknown): SessionRecord | undefin
   for (const [field, value] of fields) {
     if (typeof field !== 'string' || typeof value !== 'string') throw unreadable('a field is no text')
     if (field.startsWith(':')) data.set(field.slice(1), value)
-    else if (field.startsWith('"')) data.set(quotedKey(field), value)
     else meta.set(field, value)
   }
   if (meta.has('r')) return undefined
@@ -106,27 +105,11 @@ export function integer(value: number): string {
   return String(whole)
 }
 
-/** Half of a surrogate pair has no UTF-8, so a key with one would come back as another; such a key is kept quoted. */
-const LONE_SURROGATE = /\p{Surrogate}/u
-
-function dataField(key: string): string {
-  return LONE_SURROGATE.test(key) ? JSON.stringify(key) : `:${key}`
-}
-
-function quotedKey(field: string): string {
-  try {
-    return String(JSON.parse(field))
-  } catch {
-    throw unreadable("the name of a data field isn't well-formed")
-  }
-}
-
 function wholeNumber(meta: ReadonlyMap<string, string>, field: string): number {
   const text = meta.get(field)
   if (text === undefined) throw unreadable(`the field ${field} is missing`)
-  const value = Number(text)
-  if (text === '' || !Number.isSafeInteger(value)) throw unreadable(`the field ${field} is no whole number`)
-  return value
+  if (!/^-?\d{1,16}$/.test(text)) throw unreadable(`the field ${field} is no whole number`)
+  return Number(text)
 }
 
 /** RESP2 answers with a flat array, RESP3 with a map, which clients hand out as an object or as a Map. */

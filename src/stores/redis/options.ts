@@ -1,5 +1,6 @@
 import { SessionError } from '../../core/errors.js'
 import type { Clock } from '../../core/expiry.js'
+import { refuseUnknown, shown } from '../../core/options.js'
 import { type Connection, connectionOver, type RedisClient } from './client.js'
 import { openConnection } from './open.js'
 
@@ -26,14 +27,12 @@ const KNOWN = ['url', 'client', 'prefix', 'clock']
 
 /** Checks the options of a `RedisStore`. Throws `OPTIONS_INVALID` with the value and the mend; never with a password. */
 export function checkOptions(options: RedisStoreOptions): CheckedOptions {
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.includes(name)) throw invalid(`unknown option '${name}'. It knows ${KNOWN.join(', ')}`)
-  }
+  refuseUnknown(options, KNOWN, 'option of RedisStore')
   const { url, client, prefix = 'latchkey', clock = Date.now } = options
   if (typeof prefix !== 'string' || prefix === '' || /[{}]/.test(prefix)) {
-    throw invalid(`prefix is ${JSON.stringify(prefix)}. Give it a text that isn't empty and has no braces`)
+    throw invalid(`prefix is ${shown(prefix)}. Give it a text that isn't empty and has no braces`)
   }
-  if (typeof clock !== 'function') throw invalid(`clock is a ${typeof clock}. Give it a function such as Date.now`)
+  if (typeof clock !== 'function') throw invalid(`clock is ${shown(clock)}. Give it a function such as Date.now`)
   if (client !== undefined) {
     if (url !== undefined) throw invalid('both url and client are given. Leave one out')
     return { connection: connectionOver(client), prefix, clock }

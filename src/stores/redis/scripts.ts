@@ -41,11 +41,15 @@ export class Script {
 const SHARED = `
 local now = tonumber(ARGV[1])
 
+local function number(text)
+  return text and #text <= 17 and string.match(text, '^%-?%d+$') and tonumber(text)
+end
+
 local function look(key)
   local rotated, format, l, i, e, v, s = unpack(redis.call('HMGET', key, 'r', 'f', 'l', 'i', 'e', 'v', 's'))
-  if rotated then return tonumber(rotated) > now and 'rotated' or 'gone' end
+  if rotated then return (number(rotated) or 0) > now and 'rotated' or 'gone' end
   if not format then return redis.call('EXISTS', key) == 0 and 'gone' or 'unreadable' end
-  l, i, e, v = tonumber(l), tonumber(i), tonumber(e), tonumber(v)
+  l, i, e, v = number(l), number(i), number(e), number(v)
   if format ~= '${RECORD_FORMAT}' or not (l and i and e and v) then return 'unreadable' end
   if now >= math.min(l + i, e) then return 'gone' end
   return 'live', { l = l, i = i, e = e, v = v, s = s }
@@ -98,10 +102,13 @@ local function patch(key, kept)
 end
 `
 
-/** KEYS: record, index. ARGV: now, fields and values. */
+/**
+ * KEYS: record, index. ARGV: now, fields and values. Nothing is deleted where nothing is: after a first write Redis would
+ * no longer refuse the others for want of memory.
+ */
 export const CREATE = new Script(`
 if look(KEYS[1]) ~= 'gone' then return 'exists' end
-redis.call('DEL', KEYS[1])
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DEL', KEYS[1]) end
 put(KEYS[1], 2, #ARGV)
 keep(KEYS[1], KEYS[2])
 return 'created'

@@ -1,15 +1,16 @@
-import { mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { SessionError } from '../../core/errors.js'
 import type { Duration } from '../../core/duration.js'
 import type { Clock } from '../../core/expiry.js'
-import { findDriver, type SqliteDatabase, type SqliteDriver } from './driver.js'
+import { invalid as invalidOption, refuseUnknown, shown } from '../../core/options.js'
+import { assertSynchronous, findDriver, reason, retryBusy, type SqliteDatabase, type SqliteDriver } from './driver.js'
 
 /** How a `SqliteStore` is made. Give `path` or `database`, not both. */
 export interface SqliteStoreOptions {
   /** The file; it and its folder are made if missing. `:memory:` for none. The store closes it. */
   readonly path?: string | undefined
-  /** An open database of the application. It stays the application's to close, and its settings are left as they are. */
+  /** An open database of the application. It stays the application's to close, and its settings are left: give none of the next three. */
   readonly database?: SqliteDatabase | undefined
   /** The class that opens `path`. Default: `better-sqlite3`, `libsql` or `node:sqlite`, whichever is there first. */
   readonly driver?: SqliteDriver | undefined
@@ -34,57 +35,102 @@ export interface CheckedOptions {
 
 const KNOWN = ['path', 'database', 'driver', 'synchronous', 'busyTimeout', 'table', 'clock']
 
+/** What belongs to a file that the store opens itself. */
+const OF_PATH = ['driver', 'synchronous', 'busyTimeout'] as const
+
 /** Checks the options of a `SqliteStore` and opens the file. Throws `OPTIONS_INVALID` with the value and the mend, or `STORE_UNAVAILABLE`. */
 export function checkOptions(options: SqliteStoreOptions): CheckedOptions {
-  if (typeof options !== 'object' || options === null) throw invalid('it needs options. Give it { path } or { database }')
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.includes(name)) throw invalid(`unknown option '${name}'. It knows ${KNOWN.join(', ')}`)
-  }
+  if (typeof options !== 'object' || options === null)
+    throw invalid('it needs options. Give it { path } or { database }')
+  refuseUnknown(options, KNOWN, 'option of SqliteStore')
   const { path, database, table = 'latchkey_sessions', clock = Date.now } = options
-  if (typeof table !== 'string' || !/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(table)) {
-    throw invalid(`table is ${JSON.stringify(table)}. Give letters, digits and underscores, a letter first`)
+  if (typeof table !== 'string' || !/^(?!sqlite_)[a-z_][a-z0-9_]{0,62}$/i.test(table)) {
+    throw invalid(`table is ${shown(table)}. Give letters, digits and underscores, not a digit or sqlite_ first`)
   }
-  if (typeof clock !== 'function') throw invalid(`clock is a ${typeof clock}. Give it a function such as Date.now`)
+  if (typeof clock !== 'function') throw invalid(`clock is ${shown(clock)}. Give a function such as Date.now`)
   if (database !== undefined) {
-    if (path !== undefined) throw invalid('both path and database are given. Leave one out')
-    if (typeof database?.prepare !== 'function' || typeof database.exec !== 'function') {
-      throw invalid('database has no prepare and exec. Give an open database of node:sqlite, better-sqlite3 or libsql')
-    }
+    assertHandedIn(options)
     return { database, isOwned: false, table, clock }
   }
   if (typeof path !== 'string' || path === '') {
-    throw invalid(`path is ${JSON.stringify(path)}. Give the path of a file, such as 'data/sessions.db'`)
+    throw invalid(`path is ${shown(path)}. Give the path of a file, such as 'data/sessions.db'`)
   }
+  // libsql would connect to it. Its text is not shown: it may hold a password.
+  if (/^(file:|[a-z][a-z0-9+.-]*:\/\/)/i.test(path))
+    throw invalid('path is an address. Give the path of a file on this machine')
   return { database: open(path, options), isOwned: true, table, clock }
+}
+
+function assertHandedIn(options: SqliteStoreOptions): void {
+  const { path, database } = options
+  if (path !== undefined) throw invalid('both path and database are given. Leave one out')
+  for (const name of OF_PATH) {
+    if (options[name] === undefined) continue
+    throw invalid(`${name} goes with path. Leave it out, and set up the database before you hand it in`)
+  }
+  if (typeof database?.prepare !== 'function' || typeof database.exec !== 'function') {
+    throw invalid('database has no prepare and exec. Give an open database of node:sqlite, better-sqlite3 or libsql')
+  }
+  try {
+    retryBusy(() => assertSynchronous(database, 'database'))
+  } catch (cause) {
+    throw unavailable(undefined, cause)
+  }
 }
 
 function open(path: string, { driver, synchronous = 'normal', busyTimeout = 400 }: SqliteStoreOptions): SqliteDatabase {
   if (synchronous !== 'normal' && synchronous !== 'full') {
-    throw invalid(`synchronous is ${JSON.stringify(synchronous)}. Give 'normal' or 'full'`)
+    throw invalid(`synchronous is ${shown(synchronous)}. Give 'normal' or 'full'`)
   }
-  if (!Number.isSafeInteger(busyTimeout) || busyTimeout < 0) {
-    throw invalid(`busyTimeout is ${String(busyTimeout)}. Give a whole number of milliseconds from 0`)
+  if (!Number.isSafeInteger(busyTimeout) || busyTimeout < 0 || busyTimeout > MAX_BUSY_TIMEOUT) {
+    throw invalid(`busyTimeout is ${shown(busyTimeout)}. Give a whole number of milliseconds up to ${MAX_BUSY_TIMEOUT}`)
   }
   if (driver !== undefined && typeof driver !== 'function') {
-    throw invalid(`driver is a ${typeof driver}. Give the class of a SQLite driver`)
+    throw invalid(`driver is ${shown(driver)}. Give the class of a SQLite driver`)
   }
   const Database = driver ?? findDriver()
+  let database: SqliteDatabase | undefined
   try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
-    const database = new Database(path)
+    if (path !== MEMORY) mkdirSync(dirname(path), { recursive: true })
+    database = new Database(path)
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
-    database.exec('PRAGMA journal_mode = WAL')
-    database.exec(`PRAGMA synchronous = ${synchronous}`)
+    const opened = database
+    retryBusy(() => setUp(opened, path, synchronous))
     return database
   } catch (cause) {
-    throw new SessionError(
-      'STORE_UNAVAILABLE',
-      `The SQLite file ${path} can't be opened. Check that its folder can be written to and that the file is a database.`,
-      { cause },
-    )
+    database?.close?.()
+    throw unavailable(path, cause)
   }
 }
 
+const MEMORY = ':memory:'
+
+/** What SQLite keeps it in: 31 bits. */
+const MAX_BUSY_TIMEOUT = 2 ** 31 - 1
+
+function setUp(database: SqliteDatabase, path: string, synchronous: string): void {
+  assertSynchronous(database, 'driver')
+  const row = database.prepare('PRAGMA journal_mode = WAL').get() as object
+  database.exec(`PRAGMA synchronous = ${synchronous}`)
+  if (path === MEMORY) return
+  const [mode] = Object.values(row) as unknown[]
+  if (mode !== 'wal') throw new Error(`its file system doesn't take WAL, but only ${String(mode)}`)
+  // SQLite opens what it can't write as read-only, and says so at the first write.
+  accessSync(path, constants.R_OK | constants.W_OK)
+  accessSync(dirname(path), constants.W_OK)
+}
+
+/** The `STORE_UNAVAILABLE` for what a start met; an error that is a `SessionError` already stays as it is. */
+export function unavailable(path: string | undefined, cause: unknown): SessionError {
+  if (cause instanceof SessionError) return cause
+  const what = path === undefined ? 'The SQLite database that was handed in' : `The SQLite file ${path}`
+  return new SessionError(
+    'STORE_UNAVAILABLE',
+    `${what} can't be used: ${reason(cause)}. Check that it is a database, and that it and its folder can be written to.`,
+    { cause },
+  )
+}
+
 function invalid(what: string): SessionError {
-  return new SessionError('OPTIONS_INVALID', `SqliteStore: ${what}.`)
+  return invalidOption(`SqliteStore: ${what}.`)
 }
