@@ -89,7 +89,8 @@ export class StoreCalls {
   }
 
   #failure(verb: string, cause: unknown): SessionError {
-    if (cause instanceof SessionError && cause.code !== 'STORE_UNAVAILABLE' && cause.code !== 'STORE_CLOSED') return cause
+    if (cause instanceof SessionError && cause.code !== 'STORE_UNAVAILABLE' && cause.code !== 'STORE_CLOSED')
+      return cause
     const error =
       cause instanceof SessionError && cause.code === 'STORE_UNAVAILABLE'
         ? cause

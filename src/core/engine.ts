@@ -208,7 +208,7 @@ export class SessionEngine {
     if (this.subjectOf(data) === record.subject) return
     throw new SessionError(
       'SUBJECT_CHANGE_REFUSED',
-      'The data would give the session another subject, and with it must come a new id, which only the session\'s own request can send. ' +
+      "The data would give the session another subject, and with it must come a new id, which only the session's own request can send. " +
         'Set the subject in a handler, or end the session.',
     )
   }

@@ -44,7 +44,7 @@ export class OpenSession implements SessionBearer {
 
   /** What the handler holds. Another object after `regenerate`. */
   get session(): Session {
-    return this.#session as Session
+    return this.#session
   }
 
   get id(): string {
@@ -117,7 +117,10 @@ export class OpenSession implements SessionBearer {
   regenerate(): Promise<void> {
     return this.#inTurn(() =>
       after(this.#delete('regenerated'), () => {
-        this.#aside = [...this.#aside, { session: this.#session, held: { ...this.#session } }]
+        this.#aside = [
+          ...this.#aside,
+          { session: this.#session, held: Object.fromEntries(Object.entries(this.#session)) },
+        ]
         this.#session = new LiveSession(this)
         this.#startAnew()
       }),
@@ -218,7 +221,8 @@ export class OpenSession implements SessionBearer {
     if (!written) return changes && this.#create(changes.set)
     if (!changes && !this.#lifetime.isChanged) return
     if (this.#lifetime.remaining <= 0) return this.#expire()
-    if (changes && this.#subjectOf(this.#session) !== written.record.subject) return this.#move(written, changes, 'subject')
+    if (changes && this.#subjectOf(this.#session) !== written.record.subject)
+      return this.#move(written, changes, 'subject')
     const cookieChanges = this.#lifetime.isChanged
     const updated = updateRecord(this.#context, written, changes ?? NO_CHANGES, this.#lifetime.times)
     return after(updated, (result) => {

@@ -151,7 +151,11 @@ function resolveSecrets(given: EngineOptions['secret'], environment: NodeJS.Proc
     throw invalid('Sessions need a secret. Set SESSION_SECRET in the environment, or pass `secret`.')
   }
   const secrets: readonly unknown[] =
-    typeof source === 'string' ? source.split(',').map((part) => part.trim()) : Array.isArray(source) ? source : [source]
+    typeof source === 'string'
+      ? source.split(',').map((part) => part.trim())
+      : Array.isArray(source)
+        ? source
+        : [source]
   if (secrets.length === 0) throw invalid('The list of secrets is empty. Give at least one.')
   return secrets.map((secret, index) => {
     const which = secrets.length === 1 ? 'The secret' : `Secret ${index + 1} of ${secrets.length}`
@@ -171,9 +175,7 @@ function resolveSecrets(given: EngineOptions['secret'], environment: NodeJS.Proc
 function duration(name: string, value: unknown, fallback: Duration, max = Number.MAX_SAFE_INTEGER): Duration {
   if (value === undefined) return fallback
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 1 || value > max) {
-    throw invalid(
-      `${name} is ${shown(value)}. Give a number of milliseconds from 1 to ${max}, such as minutes(30).`,
-    )
+    throw invalid(`${name} is ${shown(value)}. Give a number of milliseconds from 1 to ${max}, such as minutes(30).`)
   }
   return Math.round(value)
 }
@@ -185,7 +187,9 @@ function callable<T>(name: string, value: T | undefined): T | undefined {
 
 /** A value as a message may show it. */
 export function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? 'an object' : String(value)
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return typeof value === 'function' ? 'a function' : String(value)
 }
 
 function subjectByUserId(data: Readonly<Record<string, unknown>>): unknown {

@@ -12,7 +12,9 @@ export class TokenSigner {
 
   constructor(secrets: readonly string[]) {
     // A key of its own per purpose: what else an app signs with the same secret is no token.
-    this.#keys = secrets.map((secret) => createSecretKey(createHmac('sha256', secret).update('latchkey:token:1').digest()))
+    this.#keys = secrets.map((secret) =>
+      createSecretKey(createHmac('sha256', secret).update('latchkey:token:1').digest()),
+    )
   }
 
   /** The token of an id, signed with the first secret. */

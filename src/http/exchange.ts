@@ -66,7 +66,8 @@ export class Exchange implements Carrier, HeadKeeper {
           'Change the session before the first byte of the body, or call `await session.save()` before it.',
       )
     }
-    if (!this.#isBearer && this.#isSecureCookie && !this.#isSecureConnection) throw this.#door.undeliverable(this.#request)
+    if (!this.#isBearer && this.#isSecureCookie && !this.#isSecureConnection)
+      throw this.#door.undeliverable(this.#request)
   }
 
   settle(): Awaitable<void> {
@@ -115,7 +116,9 @@ export class Exchange implements Carrier, HeadKeeper {
       if (this.#isBearer) return token === undefined ? NO_TOKENS : [token]
     }
     const header = this.#request.headers.cookie
-    return header === undefined ? NO_TOKENS : cookieValues(header, cookieName(cookie, this.#isSecureCookie), MAX_COOKIES)
+    return header === undefined
+      ? NO_TOKENS
+      : cookieValues(header, cookieName(cookie, this.#isSecureCookie), MAX_COOKIES)
   }
 
   get #isSecureCookie(): boolean {

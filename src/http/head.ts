@@ -66,7 +66,10 @@ abstract class Head {
   #vary(field: string): void {
     const present = listOf(this.get('Vary')).join(', ')
     if (present === '') return this.set('Vary', field)
-    const fields = present.toLowerCase().split(',').map((item) => item.trim())
+    const fields = present
+      .toLowerCase()
+      .split(',')
+      .map((item) => item.trim())
     if (!fields.includes('*') && !fields.includes(field.toLowerCase())) this.set('Vary', `${present}, ${field}`)
   }
 }

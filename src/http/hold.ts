@@ -89,10 +89,10 @@ class Hold {
     this.#response = response
     this.#keeper = keeper
     this.#originals = {
-      writeHead: response.writeHead as AnyFunction,
+      writeHead: response.writeHead,
       write: response.write as AnyFunction,
       end: response.end as AnyFunction,
-      flushHeaders: response.flushHeaders as AnyFunction,
+      flushHeaders: response.flushHeaders,
     }
   }
 
@@ -265,7 +265,7 @@ const OF_THE_BODY =
 export function answer(
   response: ServerResponse,
   { statusCode, retryAfter, body }: Failure,
-  methods: Pick<Readonly<Record<Method, AnyFunction>>, 'writeHead' | 'end'> = response as never,
+  methods: Pick<Readonly<Record<Method, AnyFunction>>, 'writeHead' | 'end'> = response,
 ): void {
   for (const name of response.getHeaderNames()) {
     if (OF_THE_BODY.test(name) && !/^content-security-policy/i.test(name)) response.removeHeader(name)
@@ -281,7 +281,7 @@ export function answer(
 /** The last argument of `write` and `end` may be a callback: somebody may wait for it. */
 function callBack(args: readonly unknown[]): void {
   const callback = args.at(-1)
-  if (typeof callback === 'function') process.nextTick(callback as () => void)
+  if (typeof callback === 'function') process.nextTick(callback)
 }
 
 function noop(): void {}

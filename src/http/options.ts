@@ -70,7 +70,7 @@ export function resolveCookieOptions(
   refuseUnknown(options ?? {}, COOKIE_OPTIONS, 'cookie option')
   const given = options?.secure ?? 'auto'
   const resolved: ResolvedCookieOptions = {
-    name: matching('name', options?.name ?? 'sessionId', COOKIE_NAME, 'letters, digits and !#$%&\'*+-.^_`|~'),
+    name: matching('name', options?.name ?? 'sessionId', COOKIE_NAME, "letters, digits and !#$%&'*+-.^_`|~"),
     path: matching('path', options?.path ?? '/', COOKIE_PATH, 'a path that begins with / and has no semicolon'),
     domain:
       options?.domain === undefined
@@ -114,7 +114,9 @@ function assertPossible({ name, path, domain, secure, sameSite, partitioned }: R
   }
   const lower = name.toLowerCase()
   if (lower.startsWith('__host-') && (domain !== undefined || path !== '/')) {
-    throw invalid(`cookie.name "${name}" begins with __Host-, so leave out cookie.domain and cookie.path, or rename it.`)
+    throw invalid(
+      `cookie.name "${name}" begins with __Host-, so leave out cookie.domain and cookie.path, or rename it.`,
+    )
   }
   if ((lower.startsWith('__host-') || lower.startsWith('__secure-')) && secure !== true) {
     throw invalid(`cookie.name "${name}" needs cookie.secure true: browsers drop such a cookie otherwise.`)

@@ -4,7 +4,11 @@ import { Door } from '../http/door.js'
 import { SESSION_DOOR } from './session.constants.js'
 import { SessionAuthGuard } from './session.guard.js'
 import { SessionMiddleware } from './session.middleware.js'
-import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, type SessionModuleOptions } from './session.module-definition.js'
+import {
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+  type SessionModuleOptions,
+} from './session.module-definition.js'
 import { mount, trustProxyOf } from './session.mount.js'
 import { SessionService } from './session.service.js'
 

@@ -28,7 +28,9 @@ export function mount(door: Door, host: HttpAdapterHost): void {
 
 /** How the platform of this host is told of a proxy. */
 export function trustProxyOf(host: HttpAdapterHost): string {
-  return (host.httpAdapter as Adapter | undefined)?.getType() === 'fastify' ? TRUST_PROXY.nestFastify : TRUST_PROXY.express
+  return (host.httpAdapter as Adapter | undefined)?.getType() === 'fastify'
+    ? TRUST_PROXY.nestFastify
+    : TRUST_PROXY.express
 }
 
 function mountOn(door: Door, adapter: Adapter): void {

@@ -124,7 +124,7 @@ export class FailingStore implements SessionStore, Rotating, Sweeping, Closing {
   }
 
   #disturbed<T>(verb: StoreVerb, call: () => Awaitable<T>): Awaitable<T> {
-    if (this.#failure?.verbs.includes(verb)) return Promise.reject(this.#failure.error as Error)
+    if (this.#failure?.verbs.includes(verb)) return Promise.reject(this.#failure.error)
     if (this.#hanging?.verbs.includes(verb)) return this.#hanging.healed.then(call)
     return call()
   }

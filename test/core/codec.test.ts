@@ -12,7 +12,13 @@ class User {
 describe('what can be stored comes back as what it was', () => {
   const samples: readonly [string, unknown][] = [
     ['a date', new Date(1_700_000_000_123)],
-    ['a map', new Map<unknown, unknown>([['a', 1], [{ deep: new Date(5) }, new Set([1n])]])],
+    [
+      'a map',
+      new Map<unknown, unknown>([
+        ['a', 1],
+        [{ deep: new Date(5) }, new Set([1n])],
+      ]),
+    ],
     ['a set', new Set(['x', new Map()])],
     ['a bigint', 2n ** 70n],
     ['bytes', new Uint8Array([0, 1, 255])],
@@ -23,7 +29,10 @@ describe('what can be stored comes back as what it was', () => {
     ['text that begins with the mark', '~{"~d":5}'],
     ['half a surrogate pair', '\ud800'],
     ['a key named __proto__', JSON.parse('{"__proto__":{"polluted":true},"when":1}')],
-    ['a key named __proto__ beside a date', Object.assign(JSON.parse('{"__proto__":{"polluted":true}}'), { d: new Date(1) })],
+    [
+      'a key named __proto__ beside a date',
+      Object.assign(JSON.parse('{"__proto__":{"polluted":true}}'), { d: new Date(1) }),
+    ],
     ['null and emptiness', [null, '', {}, [], new Map(), new Set()]],
   ]
   test.each(samples)('%s', (_name, value) => {
@@ -45,7 +54,9 @@ describe('what can be stored comes back as what it was', () => {
         fc.uint8Array(),
         fc.constant(null),
         fc.array(tie('tree')),
-        fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('~d', '~o', '__proto__', 'constructor')), tie('tree'), { noNullPrototype: true }),
+        fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('~d', '~o', '__proto__', 'constructor')), tie('tree'), {
+          noNullPrototype: true,
+        }),
         fc.array(fc.tuple(tie('tree'), tie('tree'))).map((entries) => new Map(entries)),
         fc.array(tie('tree')).map((items) => new Set(items)),
       ),
@@ -74,6 +85,7 @@ describe('what can not be stored is refused with its path', () => {
     ['cart.failure', { failure: new TypeError('x') }],
     ['cart.pattern', { pattern: /x/ }],
     ['cart[0]', [undefined]],
+    // eslint-disable-next-line no-sparse-arrays
     ['cart[1]', [1, , 2]],
     ['cart.at', { at: new Date(Number.NaN) }],
     ['cart.limit', { limit: Infinity }],
@@ -100,7 +112,9 @@ describe('what can not be stored is refused with its path', () => {
   test('the message never holds the value', () => {
     const secret = 'correct horse battery staple'
     const refused = { [Symbol(secret)]: secret, note: secret }
-    expect(() => encode({ refused }, 'x')).toThrow(expect.not.objectContaining({ message: expect.stringContaining(secret) }))
+    expect(() => encode({ refused }, 'x')).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining(secret) }),
+    )
   })
 })
 

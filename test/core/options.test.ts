@@ -6,7 +6,7 @@ const store = new MemoryStore()
 const secret = 's'.repeat(32)
 
 const resolve = (options: object, environment: NodeJS.ProcessEnv = {}) =>
-  resolveEngineOptions({ store, secret, ...options } as never, environment)
+  resolveEngineOptions({ store, secret, ...options }, environment)
 
 const refused = (message: RegExp) =>
   expect.objectContaining({ code: 'OPTIONS_INVALID', message: expect.stringMatching(message) })

@@ -1,4 +1,5 @@
-import { SessionEngine, SessionError, type Carrier, type OpenSession, type SessionEvent, type SessionStore } from 'latchkey/core'
+import type { SessionError } from 'latchkey/core'
+import { SessionEngine, type Carrier, type OpenSession, type SessionEvent, type SessionStore } from 'latchkey/core'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { FailingStore, ManualClock } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
@@ -67,7 +68,7 @@ describe('verbs as express-session has them', () => {
     const { session } = await open(await stored({ a: 1 }))
     store.failWith(new Error('down'))
     let promise: Promise<void> | undefined
-    const error = await new Promise((resolve) => (promise = session.destroy(resolve)))
+    const error = await new Promise((resolve) => void (promise = session.destroy(resolve)))
     expect(error).toEqual(withCode('STORE_UNAVAILABLE'))
     await expect(promise).resolves.toBeUndefined()
   })
@@ -430,7 +431,7 @@ test('an observer that throws breaks nothing', async () => {
       throw new Error('observer')
     },
   })
-  const visit = (await engine.open([], carrier)) as OpenSession
+  const visit = await engine.open([], carrier)
   Object.assign(visit.session, { a: 1 })
   await visit.commit()
 })

@@ -49,10 +49,15 @@ describe('tokens', () => {
     }
   })
 
-  test.each(['', '.', 'x', 'x'.repeat(95), `${'x'.repeat(51)}.${'x'.repeat(43)}`, '\u0100'.repeat(95), 'x'.repeat(5_000)])(
-    'garbage is refused (%#)',
-    (garbage) => expect(signer.check(garbage)).toBe(-1),
-  )
+  test.each([
+    '',
+    '.',
+    'x',
+    'x'.repeat(95),
+    `${'x'.repeat(51)}.${'x'.repeat(43)}`,
+    '\u0100'.repeat(95),
+    'x'.repeat(5_000),
+  ])('garbage is refused (%#)', (garbage) => expect(signer.check(garbage)).toBe(-1))
 
   test('characters beyond one byte are not mistaken for those they end with', () => {
     const token = signer.sign(newId(undefined))

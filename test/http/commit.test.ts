@@ -24,7 +24,11 @@ describe.each(platforms)('on $name', ({ start }) => {
     const store = new FailingStore(new MemoryStore({ clock: clock.now }))
     const events: SessionEvent[] = []
     const onEvent = (event: SessionEvent): void => void events.push(event)
-    const app = await start({ secret, store, clock: clock.now, onEvent, log: false, ...options }, { ...ROUTES, ...routes }, more)
+    const app = await start(
+      { secret, store, clock: clock.now, onEvent, log: false, ...options },
+      { ...ROUTES, ...routes },
+      more,
+    )
     opened.push(app)
     return { agent: new CookieAgent(app.base, { clock: clock.now }), store, clock, events, app }
   }
@@ -52,7 +56,9 @@ describe.each(platforms)('on $name', ({ start }) => {
       const { agent, store } = await run({})
       const response = await agent.get('/set?cart=1')
       expect(response.headers.getSetCookie()).toEqual([
-        expect.stringMatching(/^sessionId=[\w-]{51}\.[\w-]{43}; Path=\/; Max-Age=86400; Expires=[^;]+; HttpOnly; SameSite=Lax$/),
+        expect.stringMatching(
+          /^sessionId=[\w-]{51}\.[\w-]{43}; Path=\/; Max-Age=86400; Expires=[^;]+; HttpOnly; SameSite=Lax$/,
+        ),
       ])
       expect(response.headers.get('cache-control')).toBe('no-store')
       expect(store.calls).toMatchObject({ load: 0, create: 1 })
@@ -166,9 +172,15 @@ describe.each(platforms)('on $name', ({ start }) => {
 
     test('a session of a token signed by an older secret goes on under one signed by the new', async () => {
       const store = new MemoryStore()
-      const old = await run({}, { store, secret: 'old secret, which has a comma in its middle'.split(',') , clock: Date.now })
+      const old = await run(
+        {},
+        { store, secret: 'old secret, which has a comma in its middle'.split(','), clock: Date.now },
+      )
       await old.agent.get('/set?cart=1')
-      const now = await run({}, { store, secret: ['a brand new secret of 32 characters', 'old secret'], clock: Date.now })
+      const now = await run(
+        {},
+        { store, secret: ['a brand new secret of 32 characters', 'old secret'], clock: Date.now },
+      )
       const headers = { cookie: `sessionId=${old.agent.cookie('sessionId')}` }
       const response = await now.agent.get('/', { headers })
       expect(response.headers.getSetCookie()).toHaveLength(1)
@@ -285,7 +297,10 @@ describe.each(platforms)('on $name', ({ start }) => {
     test('names like __proto__ and constructor are data like others', async () => {
       const { agent } = await run({
         'GET /odd': ({ session }) =>
-          void Object.assign(session, JSON.parse('{"__proto__":{"a":1},"constructor":2,"toString":3,"hasOwnProperty":4}')),
+          void Object.assign(
+            session,
+            JSON.parse('{"__proto__":{"a":1},"constructor":2,"toString":3,"hasOwnProperty":4}'),
+          ),
         'GET /show': ({ session }) => Object.entries(session),
       })
       await agent.get('/odd')

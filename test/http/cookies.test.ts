@@ -84,7 +84,9 @@ describe('cookie options that no browser would take are refused at start-up', ()
   })
 
   test('and what they would take is not', () => {
-    expect(resolveCookieOptions({ sameSite: 'none', secure: true, partitioned: true }, {})).toMatchObject({ secure: true })
+    expect(resolveCookieOptions({ sameSite: 'none', secure: true, partitioned: true }, {})).toMatchObject({
+      secure: true,
+    })
     expect(resolveCookieOptions({ sameSite: 'none' }, { NODE_ENV: 'production' })).toMatchObject({ secure: true })
     expect(resolveCookieOptions({ name: '__Host-s', secure: true }, {})).toMatchObject({ name: '__Host-s' })
   })
@@ -115,7 +117,10 @@ describe.each(platforms)('on $name', ({ name: platform, start }) => {
       await agent.get('/set?a=1')
       const good = agent.cookie('sessionId')!
       const stale = new TokenSigner([secret]).sign(newId(undefined))
-      for (const cookie of [`sessionId=${stale}; sessionId=${good}`, `sessionId=garbage; x=1; sessionId=${stale}; sessionId=${good}`]) {
+      for (const cookie of [
+        `sessionId=${stale}; sessionId=${good}`,
+        `sessionId=garbage; x=1; sessionId=${stale}; sessionId=${good}`,
+      ]) {
         const response = await fetch(`${app.base}/data`, { headers: { cookie } })
         expect(await response.json()).toEqual({ a: '1' })
       }
@@ -165,7 +170,9 @@ describe.each(platforms)('on $name', ({ name: platform, start }) => {
     test('the cookie is Secure and __Host-, and only that one is read', async () => {
       const { agent, app } = await run({}, proxied)
       const lines = await setCookies(agent.get('/set?a=1', { headers: https }))
-      expect(lines).toEqual([expect.stringMatching(/^__Host-sessionId=.*; Path=\/;.*; HttpOnly; Secure; SameSite=Lax$/)])
+      expect(lines).toEqual([
+        expect.stringMatching(/^__Host-sessionId=.*; Path=\/;.*; HttpOnly; Secure; SameSite=Lax$/),
+      ])
       const token = /=([^;]+)/.exec(lines[0]!)![1]!
       const read = async (cookie: string): Promise<unknown> =>
         (await fetch(`${app.base}/data`, { headers: { ...https, cookie } })).json()
@@ -191,22 +198,27 @@ describe.each(platforms)('on $name', ({ name: platform, start }) => {
       ['secure: true behind a proxy that is not trusted', { cookie: { secure: true } }, https],
       ['secure: true on a plain connection', { cookie: { secure: true } }, {}],
       ['production on a plain connection', {}, {}],
-    ])('%s: nothing is stored, the answer is no success, and one line names the mend', async (name, options, headers) => {
-      if (name.startsWith('production')) vi.stubEnv('NODE_ENV', 'production')
-      const { agent, store, lines, events } = await run(options)
-      for (let round = 0; round < 3; round++) {
-        const response = await agent.get('/set?a=1', { headers })
-        expect(response.status).toBe(500)
-        expect(await response.json()).toMatchObject({ code: 'COOKIE_UNDELIVERABLE' })
-        expect(response.headers.getSetCookie()).toEqual([])
-      }
-      expect(store.calls.create).toBe(0)
-      expect(lines).toEqual([
-        expect.stringContaining(platform === 'express' ? "app.set('trust proxy', 1)" : 'Fastify({ trustProxy: true })'),
-      ])
-      expect(events.filter(({ type }) => type === 'cookie-undeliverable')).toHaveLength(3)
-      expect((await agent.get('/data')).status).toBe(200)
-    })
+    ])(
+      '%s: nothing is stored, the answer is no success, and one line names the mend',
+      async (name, options, headers) => {
+        if (name.startsWith('production')) vi.stubEnv('NODE_ENV', 'production')
+        const { agent, store, lines, events } = await run(options)
+        for (let round = 0; round < 3; round++) {
+          const response = await agent.get('/set?a=1', { headers })
+          expect(response.status).toBe(500)
+          expect(await response.json()).toMatchObject({ code: 'COOKIE_UNDELIVERABLE' })
+          expect(response.headers.getSetCookie()).toEqual([])
+        }
+        expect(store.calls.create).toBe(0)
+        expect(lines).toEqual([
+          expect.stringContaining(
+            platform === 'express' ? "app.set('trust proxy', 1)" : 'Fastify({ trustProxy: true })',
+          ),
+        ])
+        expect(events.filter(({ type }) => type === 'cookie-undeliverable')).toHaveLength(3)
+        expect((await agent.get('/data')).status).toBe(200)
+      },
+    )
 
     test('and once the proxy is trusted it is delivered', async () => {
       vi.stubEnv('NODE_ENV', 'production')
@@ -268,7 +280,9 @@ describe.each(platforms)('on $name', ({ name: platform, start }) => {
       expect(await data.json()).toEqual({ a: '1', userId: '5' })
       expect(data.headers.get('session-token')).toBeNull()
       expect(data.headers.get('vary')).toBe('Authorization')
-      expect(await (await fetch(`${app.base}/data`, { headers: { cookie: `sessionId=${rotated}` } })).json()).toEqual({})
+      expect(await (await fetch(`${app.base}/data`, { headers: { cookie: `sessionId=${rotated}` } })).json()).toEqual(
+        {},
+      )
       const out = await fetch(`${app.base}/logout`, bearer(rotated))
       expect(out.headers.getSetCookie()).toEqual([])
       expect(await (await fetch(`${app.base}/data`, bearer(rotated))).json()).toEqual({})

@@ -86,13 +86,22 @@ const SURROUNDINGS: readonly [string, PlatformOptions][] = [
   ['alone', {}],
   [
     'compression mounted before',
-    { before: [compression({ threshold: 0 })], plugins: { before: async (app) => void (await app.register(fastifyCompress)) } },
+    {
+      before: [compression({ threshold: 0 })],
+      plugins: { before: async (app) => await app.register(fastifyCompress) },
+    },
   ],
   [
     'compression mounted after',
-    { after: [compression({ threshold: 0 })], plugins: { after: async (app) => void (await app.register(fastifyCompress)) } },
+    {
+      after: [compression({ threshold: 0 })],
+      plugins: { after: async (app) => await app.register(fastifyCompress) },
+    },
   ],
-  ['a request logger before', { before: [logger], fastify: { logger: { level: 'info', stream: { write: () => {} } } } }],
+  [
+    'a request logger before',
+    { before: [logger], fastify: { logger: { level: 'info', stream: { write: () => {} } } } },
+  ],
   ['a request logger after', { after: [logger] }],
 ]
 

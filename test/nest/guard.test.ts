@@ -122,7 +122,9 @@ describe.each(adapters)('on $name', (adapter) => {
   })
 
   test('the option `user` replaces what it puts there', async () => {
-    const agent = await start({ user: (session) => ({ email: String(session['email']).toUpperCase(), roles: ['admin'] }) })
+    const agent = await start({
+      user: (session) => ({ email: String(session['email']).toUpperCase(), roles: ['admin'] }),
+    })
     await agent.get('/auth/login')
     expect(await json(agent.get('/profile'))).toEqual({ user: { email: 'ANN@EXAMPLE.COM', roles: ['admin'] } })
     expect((await agent.get('/profile/admin')).status).toBe(200)

@@ -22,7 +22,8 @@ import { ConfigModule, ConfigService } from '@nestjs/config'
 import { SessionMiddleware, SessionModule, type Session, type SessionModuleOptions } from 'latchkey'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { CookieAgent, FailingStore } from 'latchkey/testing'
-import { Observable, of } from 'rxjs'
+import type { Observable } from 'rxjs'
+import { of } from 'rxjs'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { adapters, factories, type NestApp } from '../support/nest.js'
 import { rawRequest } from '../support/raw.js'
@@ -53,7 +54,7 @@ class DataController {
   @Get('logout')
   logout(@NestSession() session: AnySession): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      void session.destroy((error) => (error ? reject(error as Error) : resolve({ message: 'Logout successful' })))
+      void session.destroy((error) => (error ? reject(error) : resolve({ message: 'Logout successful' })))
     })
   }
 
@@ -122,7 +123,8 @@ describe.each(factories)('made by $name', ({ make }) => {
   describe.each(adapters)('on $name', (adapter) => {
     async function start(
       imports: NonNullable<Parameters<typeof Module>[0]['imports']>,
-      configure: (consumer: MiddlewareConsumer) => void = (consumer) => void consumer.apply(Witness).forRoutes('{*splat}'),
+      configure: (consumer: MiddlewareConsumer) => void = (consumer) =>
+        void consumer.apply(Witness).forRoutes('{*splat}'),
       prepare: (app: NestApp) => void = () => {},
     ): Promise<CookieAgent> {
       @Module({ imports, controllers: [DataController] })

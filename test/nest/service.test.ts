@@ -33,7 +33,13 @@ afterEach(async () => {
 })
 
 describe.each(adapters)('on $name', (adapter) => {
-  async function start(): Promise<{ agent: CookieAgent; service: SessionService; store: FailingStore; clock: ManualClock; id: string }> {
+  async function start(): Promise<{
+    agent: CookieAgent
+    service: SessionService
+    store: FailingStore
+    clock: ManualClock
+    id: string
+  }> {
     const clock = new ManualClock()
     const store = new FailingStore(new MemoryStore({ clock: clock.now }))
     @Module({
@@ -76,7 +82,9 @@ describe.each(adapters)('on $name', (adapter) => {
 
   test('two updates of different keys at once are both kept', async () => {
     const { service, id } = await start()
-    await Promise.all(Array.from({ length: 50 }, (_, index) => service.updateSession<Data>(id, { [`k${index}`]: index })))
+    await Promise.all(
+      Array.from({ length: 50 }, (_, index) => service.updateSession<Data>(id, { [`k${index}`]: index })),
+    )
     expect(Object.keys((await service.getSession<Data>(id))!)).toHaveLength(53)
   })
 
@@ -108,16 +116,19 @@ describe.each(adapters)('on $name', (adapter) => {
     expect(await service.getUserFromSession(id)).toEqual({ name: 'Ann' })
   })
 
-  test.each(['', 'no id', newId(undefined), newId('1')])('an id without a session (%#) has nothing, and nothing is created', async (id) => {
-    const { service, store } = await start()
-    const creates = store.calls.create
-    expect(await service.getSession(id)).toBeUndefined()
-    expect(await service.getUserFromSession(id)).toBeUndefined()
-    expect(await service.setSession<Data>(id, { a: 1 })).toBe(false)
-    expect(await service.updateSession<Data>(id, { a: 1 })).toBe(false)
-    expect(await service.destroySession(id)).toBe(false)
-    expect(store.calls.create).toBe(creates)
-  })
+  test.each(['', 'no id', newId(undefined), newId('1')])(
+    'an id without a session (%#) has nothing, and nothing is created',
+    async (id) => {
+      const { service, store } = await start()
+      const creates = store.calls.create
+      expect(await service.getSession(id)).toBeUndefined()
+      expect(await service.getUserFromSession(id)).toBeUndefined()
+      expect(await service.setSession<Data>(id, { a: 1 })).toBe(false)
+      expect(await service.updateSession<Data>(id, { a: 1 })).toBe(false)
+      expect(await service.destroySession(id)).toBe(false)
+      expect(store.calls.create).toBe(creates)
+    },
+  )
 
   test('it never gives a session another subject, whose id the client would know from before', async () => {
     const { service, id } = await start()

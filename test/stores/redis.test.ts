@@ -106,12 +106,12 @@ describe('the options of a Redis store', () => {
     [{ url: 'redis://:a%zz@localhost' }, /percent-encoded/],
   ])('%j is refused', (options, message) => {
     vi.stubEnv('REDIS_URL', undefined)
-    expect(() => new RedisStore(options as never)).toThrow(invalid(message) as Error)
+    expect(() => new RedisStore(options as never)).toThrow(invalid(message))
   })
 
   test('without url and client, REDIS_URL is used, and missed', async () => {
     vi.stubEnv('REDIS_URL', undefined)
-    expect(() => new RedisStore()).toThrow(invalid(/Set REDIS_URL/) as Error)
+    expect(() => new RedisStore()).toThrow(invalid(/Set REDIS_URL/))
     vi.stubEnv('REDIS_URL', server.url)
     const store = new RedisStore()
     expect(await store.load(newKey())).toBeUndefined()
@@ -146,7 +146,7 @@ describe('the options of a Redis store', () => {
     const sentinel = createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] })
     const other = new Cluster([server.url], { lazyConnect: true })
     for (const client of [cluster, sentinel, other]) {
-      expect(() => new RedisStore({ client: client as never })).toThrow(invalid(/a cluster or a sentinel/) as Error)
+      expect(() => new RedisStore({ client: client as never })).toThrow(invalid(/a cluster or a sentinel/))
     }
   })
 })

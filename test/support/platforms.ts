@@ -33,7 +33,10 @@ export interface PlatformOptions {
   readonly before?: readonly RequestHandler[]
   readonly after?: readonly RequestHandler[]
   /** On Fastify: plugins to register before or after. */
-  readonly plugins?: { before?: (app: FastifyInstance) => Promise<void>; after?: (app: FastifyInstance) => Promise<void> }
+  readonly plugins?: {
+    before?: (app: FastifyInstance) => Promise<void>
+    after?: (app: FastifyInstance) => Promise<void>
+  }
   readonly trustProxy?: boolean
   readonly fastify?: FastifyServerOptions
 }
@@ -111,7 +114,7 @@ async function startFastify(
           get session() {
             return request.session as Session<Record<string, unknown>>
           },
-          request: request as never,
+          request: request,
           raw: { req: request.raw, res: reply.raw },
           query: request.query as Record<string, string>,
           status: (code) => void reply.code(code),

@@ -40,7 +40,7 @@ export class Gate {
 
   /** Resolves when there is a connection; opens the first one. Rejects when Redis can't be reached, or the store is closed. */
   pass(): Promise<void> {
-    if (this.#reason !== undefined) return Promise.reject(this.#reason as Error)
+    if (this.#reason !== undefined) return Promise.reject(this.#reason)
     this.#waiting ??= new Promise((resolve, reject) => {
       this.#admit = resolve
       this.#refuse = reject

@@ -35,7 +35,7 @@ describe('several processes on one file', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     children.push(child)
-    return { child, lines: createInterface({ input: child.stdout! }) }
+    return { child, lines: createInterface({ input: child.stdout }) }
   }
 
   test('that write different keys of one record at once: all are kept', async () => {
