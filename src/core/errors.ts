@@ -6,6 +6,7 @@ export type SessionErrorCode =
   | 'STORE_UNAVAILABLE'
   | 'STORE_CLOSED'
   | 'RECORD_EXISTS'
+  | 'SESSION_LIMIT_REACHED'
   | 'RECORD_UNREADABLE'
   | 'VALUE_NOT_STORABLE'
   | 'SUBJECT_INVALID'
@@ -15,6 +16,15 @@ export type SessionErrorCode =
   | 'COOKIE_UNDELIVERABLE'
   | 'HEADERS_SENT'
   | 'REQUEST_WITHOUT_SESSION'
+
+/** The error of a store that keeps a subject's limit by refusing. */
+export function limitReached(max: number): SessionError {
+  return new SessionError(
+    'SESSION_LIMIT_REACHED',
+    `The subject has ${max} sessions, which is as many as \`maxSessions\` allows, and \`onLimit\` is 'refuse'. ` +
+      'End one of them first, or let the oldest go with \`evict-oldest\`.',
+  )
+}
 
 /**
  * The one error class of Latchkey: a broken thing, never an absent one.

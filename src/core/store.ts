@@ -1,4 +1,4 @@
-import type { RecordPatch, RotatePatch, SessionRecord } from './record.js'
+import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from './record.js'
 
 /** A value, or a promise of it. A store that answers at once keeps the whole request free of promises. */
 export type Awaitable<T> = T | PromiseLike<T>
@@ -7,13 +7,18 @@ export type Awaitable<T> = T | PromiseLike<T>
  * What became of a write:
  * - `updated`: it was written;
  * - `gone`: there is no such record, or it has expired; nothing was written;
- * - `rotated`: the record has lately moved to a new id; nothing was written;
+ * - `rotated`: the record has moved to a new id; nothing was written;
  * - `conflict`: the record has another version than `ifVersion`; nothing was written.
  */
 export type Outcome = 'updated' | 'gone' | 'rotated' | 'conflict'
 
+/** The write was done, and these sessions of the subject were ended to keep its limit. Their handles, the first signed in first. */
+export interface Evictions {
+  readonly evicted: readonly string[]
+}
+
 /** What a store can do beyond the five verbs. Each names one interface below. */
-export type Ability = 'rotating' | 'sweeping' | 'closing'
+export type Ability = 'by-subject' | 'rotating' | 'sweeping' | 'closing'
 
 /**
  * Where records are kept: five verbs, each atomic. A store holds records, never ids: nothing in it lets its reader sign in.
@@ -26,29 +31,66 @@ export interface SessionStore {
   /** A short name for messages, such as `redis`. */
   readonly name: string
   readonly abilities: ReadonlySet<Ability>
-  /** The record under `key`. One that is missing, expired or rotated away is `undefined`, not an error. Changes nothing. */
-  load(key: string): Awaitable<SessionRecord | undefined>
+  /**
+   * The record under `key`. One that is missing, expired or rotated away is `undefined`, not an error. Changes nothing.
+   *
+   * A key that was rotated away with a sealed id answers what is kept of it instead (see {@link Rotating}).
+   */
+  load(key: string): Awaitable<SessionRecord | FormerKey | undefined>
   /**
    * Keeps a new record. A key that is taken by a live record, or was lately rotated away, is refused with a
    * `SessionError` `RECORD_EXISTS`, and what is there is left as it was. That of an expired record is free.
+   *
+   * @param limit - for the ability `by-subject`, with a record that has a subject: kept in the same step.
+   * @returns who had to leave for it; `undefined` for nobody.
    */
-  create(record: SessionRecord): Awaitable<void>
+  create(record: SessionRecord, limit?: SubjectLimit): Awaitable<Evictions | undefined>
   /** Applies a patch in one atomic step. Never creates, never revives. Patches to different keys of one record are all kept. */
   update(key: string, patch: RecordPatch): Awaitable<Outcome>
   /** Moves `lastSeenAt` forward (an earlier time is ignored) and nothing else. Never creates. `false` when there is no live record. */
   touch(key: string, lastSeenAt: number): Awaitable<boolean>
-  /** Removes the record. `true` if a live one was there; twice is not an error. */
+  /** Removes the record. `true` if a live one was there; twice is not an error. A key that was rotated away stays as it is: `false`. */
   delete(key: string): Awaitable<boolean>
 }
 
 /** Ability `rotating`: moves a record to a new key in one atomic step. */
 export interface Rotating {
   /**
-   * Moves the record from `key` to `newKey`, with what is stored at that moment, and applies the patch on the way. From
-   * then on `key` loads nothing; for a minute a write to it answers `rotated`. `gone`, `rotated` and `conflict` leave
-   * everything as it was, and so does a `newKey` that `create` would refuse: it throws `RECORD_EXISTS`.
+   * Moves the record from `key` to `newKey`, with what is stored at that moment, and applies the patch on the way.
+   *
+   * Without a `sealedId` the old key loads nothing from then on; for a minute a write to it answers `rotated`. With one,
+   * the old key loads a {@link FormerKey}, and a write to it answers `rotated`: until the lifetime of the record ends,
+   * or, once confirmed, for a day after it was last good.
+   *
+   * `gone`, `rotated` and `conflict` leave everything as it was, and so does a `newKey` that `create` would refuse: it
+   * throws `RECORD_EXISTS`. With the ability `by-subject` the limit of the patch is kept in the same step.
    */
-  rotate(key: string, newKey: string, patch: RotatePatch): Awaitable<Outcome>
+  rotate(key: string, newKey: string, patch: RotatePatch): Awaitable<Outcome | Evictions>
+  /**
+   * The id of `key` has come back from the client: its record forgets `formerKey`, and that key loses its sealed id and is
+   * good until `goodUntil` only. Where the record is gone, or names no or another former key, nothing changes.
+   */
+  confirm(key: string, formerKey: string, goodUntil: number): Awaitable<void>
+}
+
+/**
+ * Ability `by-subject`: knows which sessions a subject has. The index is kept in the same atomic step as the record. Only
+ * live records count; one that was rotated away is where it moved to.
+ */
+export interface BySubject {
+  /** The records of a subject, the first signed in first. One that can't be read is left out. */
+  list(subject: string): Awaitable<readonly SessionRecord[]>
+  /** How many sessions a subject has. */
+  count(subject: string): Awaitable<number>
+  /** Removes the subject's record with this handle. `false` if there is none; twice is not an error. */
+  revoke(subject: string, handle: string): Awaitable<boolean>
+  /**
+   * Removes all records of a subject, except the one with this handle, and answers the handles of those removed. What was
+   * there when it was called is gone when it answers, under whatever key it is by then.
+   */
+  revokeAll(subject: string, exceptHandle?: string): Awaitable<readonly string[]>
+  /** Applies a patch to all records of a subject, without times and version, and answers to how many. */
+  updateAll(subject: string, patch: Pick<RecordPatch, 'set' | 'remove'>): Awaitable<number>
 }
 
 /** Ability `sweeping`: removes expired records in bounded steps. */
@@ -63,5 +105,8 @@ export interface Closing {
   close(): Awaitable<void>
 }
 
-/** How long a key that was rotated away answers `rotated`, in milliseconds. */
+/** How long a key that was rotated away for good answers `rotated`, in milliseconds. */
 export const ROTATED_FOR = 60_000
+
+/** How long a former key that is no longer good is still known, in milliseconds: its use is a sign of theft. */
+export const REUSE_KNOWN_FOR = 86_400_000

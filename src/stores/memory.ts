@@ -1,9 +1,21 @@
-import { SessionError } from '../core/errors.js'
+import { limitReached, SessionError } from '../core/errors.js'
 import { type Clock, endsAt, isExpired } from '../core/expiry.js'
-import type { RecordPatch, RotatePatch, SessionRecord } from '../core/record.js'
-import { type Ability, type Closing, type Outcome, ROTATED_FOR, type Rotating } from '../core/store.js'
-import type { SessionStore, Sweeping } from '../core/store.js'
+import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
+import { inOrderOfSignIn } from '../core/record.js'
+import type {
+  Ability,
+  BySubject,
+  Closing,
+  Evictions,
+  Outcome,
+  Rotating,
+  SessionStore,
+  Sweeping,
+} from '../core/store.js'
+import { REUSE_KNOWN_FOR, ROTATED_FOR } from '../core/store.js'
 import { checkOptions, type MemoryStoreOptions } from './memory/options.js'
+import { RotatedKeys } from './memory/rotated-keys.js'
+import { SubjectIndex } from './memory/subject-index.js'
 
 export type { MemoryStoreOptions } from './memory/options.js'
 
@@ -13,15 +25,15 @@ export type { MemoryStoreOptions } from './memory/options.js'
  * Every verb answers synchronously. What is handed in and out are copies. When it is full, a new session takes the place
  * of the expired ones or, where there are none, of the one least recently seen.
  */
-export class MemoryStore implements SessionStore, Rotating, Sweeping, Closing {
+export class MemoryStore implements SessionStore, BySubject, Rotating, Sweeping, Closing {
   readonly name = 'memory'
-  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['rotating', 'sweeping', 'closing'])
+  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['by-subject', 'rotating', 'sweeping', 'closing'])
   readonly #maxSessions: number
   readonly #clock: Clock
   /** The least recently seen first. A record in here is never changed, only replaced. */
   readonly #records = new Map<string, SessionRecord>()
-  /** Until when a key that was rotated away says so, the oldest first. */
-  readonly #rotated = new Map<string, number>()
+  readonly #subjects = new SubjectIndex()
+  readonly #rotated: RotatedKeys
   /** No record ends before this. */
   #firstEnd = Infinity
   #isClosed = false
@@ -31,22 +43,25 @@ export class MemoryStore implements SessionStore, Rotating, Sweeping, Closing {
     const { maxSessions, clock } = checkOptions(options)
     this.#maxSessions = maxSessions
     this.#clock = clock
+    this.#rotated = new RotatedKeys(maxSessions, clock)
   }
 
-  load(key: string): SessionRecord | undefined {
+  load(key: string): SessionRecord | FormerKey | undefined {
     const record = this.#live(key)
-    return record && copyOf(record)
+    return record ? copyOf(record) : this.#rotated.former(key)
   }
 
-  create(record: SessionRecord): void {
+  create(record: SessionRecord, limit?: SubjectLimit): Evictions | undefined {
     this.#refuseTaken(record.key)
+    const evictions = this.#keepLimit(record.subject, limit)
     if (this.#records.size >= this.#maxSessions) this.#makeRoom()
     this.#keep(copyOf(record))
+    return evictions
   }
 
   update(key: string, patch: RecordPatch): Outcome {
     const record = this.#live(key)
-    if (!record) return this.#isRotated(key) ? 'rotated' : 'gone'
+    if (!record) return this.#rotated.has(key) ? 'rotated' : 'gone'
     if (patch.ifVersion !== undefined && patch.ifVersion !== record.version) return 'conflict'
     this.#keep(patched(record, patch))
     return 'updated'
@@ -60,25 +75,64 @@ export class MemoryStore implements SessionStore, Rotating, Sweeping, Closing {
   }
 
   delete(key: string): boolean {
-    return this.#live(key) !== undefined && this.#records.delete(key)
+    const record = this.#live(key)
+    if (record) this.#drop(record)
+    return record !== undefined
   }
 
   /** A `newKey` that is taken is refused with `RECORD_EXISTS`, and everything is left as it was. */
-  rotate(key: string, newKey: string, patch: RotatePatch): Outcome {
+  rotate(key: string, newKey: string, patch: RotatePatch): Outcome | Evictions {
     const record = this.#live(key)
-    if (!record) return this.#isRotated(key) ? 'rotated' : 'gone'
+    if (!record) return this.#rotated.has(key) ? 'rotated' : 'gone'
     if (patch.ifVersion !== undefined && patch.ifVersion !== record.version) return 'conflict'
     this.#refuseTaken(newKey)
-    this.#keep({ ...patched(record, patch), key: newKey, subject: patch.subject })
-    this.#records.delete(key)
-    this.#markRotated(key)
-    return 'updated'
+    const evictions = this.#keepLimit(patch.subject, patch.limit, key)
+    this.#drop(record)
+    this.#keep(moved(record, newKey, patch))
+    if (patch.sealedId === undefined) this.#rotated.add(key, this.#clock() + ROTATED_FOR, undefined)
+    else {
+      const former = { movedTo: newKey, sealedId: patch.sealedId, goodUntil: undefined }
+      this.#rotated.add(key, (patch.times ?? record).expiresAt, former)
+    }
+    return evictions ?? 'updated'
+  }
+
+  confirm(key: string, formerKey: string, goodUntil: number): void {
+    const record = this.#live(key)
+    if (record?.formerKey !== formerKey) return
+    this.#keep({ ...record, formerKey: undefined })
+    this.#rotated.change(formerKey, goodUntil + REUSE_KNOWN_FOR, { movedTo: key, sealedId: undefined, goodUntil })
+  }
+
+  list(subject: string): readonly SessionRecord[] {
+    return this.#of(subject).map(copyOf)
+  }
+
+  count(subject: string): number {
+    return this.#of(subject).length
+  }
+
+  revoke(subject: string, handle: string): boolean {
+    const record = this.#of(subject).find((each) => each.handle === handle)
+    if (record) this.#drop(record)
+    return record !== undefined
+  }
+
+  revokeAll(subject: string, exceptHandle?: string): readonly string[] {
+    const records = this.#of(subject).filter(({ handle }) => handle !== exceptHandle)
+    return this.#dropAll(records)
+  }
+
+  updateAll(subject: string, patch: Pick<RecordPatch, 'set' | 'remove'>): number {
+    const records = this.#of(subject)
+    for (const record of records) this.#keep(patched(record, patch))
+    return records.length
   }
 
   /** Looks through all records where one may have expired: 100,000 take some milliseconds. */
   sweep(limit: number): number {
     this.#refuseClosed()
-    this.#forgetRotated(this.#maxSessions)
+    this.#rotated.sweep()
     return this.#removeExpired(limit)
   }
 
@@ -86,6 +140,7 @@ export class MemoryStore implements SessionStore, Rotating, Sweeping, Closing {
   close(): void {
     this.#isClosed = true
     this.#records.clear()
+    this.#subjects.clear()
     this.#rotated.clear()
   }
 
@@ -95,16 +150,45 @@ export class MemoryStore implements SessionStore, Rotating, Sweeping, Closing {
     return record && !isExpired(record, this.#clock()) ? record : undefined
   }
 
+  /** The live records of a subject, the first signed in first. */
+  #of(subject: string): SessionRecord[] {
+    this.#refuseClosed()
+    const records = this.#subjects.of(subject).map((key) => this.#live(key))
+    return records.filter((record) => record !== undefined).sort(inOrderOfSignIn)
+  }
+
+  /** Makes room for one more session of a subject, besides that under `key`, which moves. */
+  #keepLimit(subject: string | undefined, limit: SubjectLimit | undefined, key?: string): Evictions | undefined {
+    if (subject === undefined || limit === undefined) return undefined
+    const others = this.#of(subject).filter((record) => record.key !== key)
+    const excess = others.length + 1 - limit.max
+    if (excess <= 0) return undefined
+    if (limit.onLimit === 'refuse') throw limitReached(limit.max)
+    return { evicted: this.#dropAll(others.slice(0, excess)) }
+  }
+
   #keep(record: SessionRecord): void {
-    this.#records.delete(record.key)
+    const before = this.#records.get(record.key)
+    if (before) this.#drop(before)
     this.#records.set(record.key, record)
+    this.#subjects.add(record.subject, record.key)
     this.#firstEnd = Math.min(this.#firstEnd, endsAt(record))
+  }
+
+  #drop(record: SessionRecord): void {
+    this.#records.delete(record.key)
+    this.#subjects.remove(record.subject, record.key)
+  }
+
+  #dropAll(records: readonly SessionRecord[]): readonly string[] {
+    for (const record of records) this.#drop(record)
+    return records.map(({ handle }) => handle)
   }
 
   #makeRoom(): void {
     if (this.#removeExpired(Infinity) > 0) return
-    for (const key of this.#records.keys()) {
-      this.#records.delete(key)
+    for (const record of this.#records.values()) {
+      this.#drop(record)
       return
     }
   }
@@ -118,7 +202,7 @@ export class MemoryStore implements SessionStore, Rotating, Sweeping, Closing {
       if (!isExpired(record, now)) firstEnd = Math.min(firstEnd, endsAt(record))
       else if (removed >= limit) return removed
       else {
-        this.#records.delete(record.key)
+        this.#drop(record)
         removed++
       }
     }
@@ -126,26 +210,8 @@ export class MemoryStore implements SessionStore, Rotating, Sweeping, Closing {
     return removed
   }
 
-  #isRotated(key: string): boolean {
-    const until = this.#rotated.get(key)
-    return until !== undefined && this.#clock() < until
-  }
-
-  #markRotated(key: string): void {
-    this.#forgetRotated(this.#maxSessions - 1)
-    this.#rotated.set(key, this.#clock() + ROTATED_FOR)
-  }
-
-  #forgetRotated(most: number): void {
-    const now = this.#clock()
-    for (const [key, until] of this.#rotated) {
-      if (now < until && this.#rotated.size <= most) return
-      this.#rotated.delete(key)
-    }
-  }
-
   #refuseTaken(key: string): void {
-    if (!this.#live(key) && !this.#isRotated(key)) return
+    if (!this.#live(key) && !this.#rotated.has(key)) return
     throw new SessionError(
       'RECORD_EXISTS',
       'The key of a new session is already taken. Create each session with a new id.',
@@ -165,12 +231,16 @@ function copyOf(record: SessionRecord): SessionRecord {
     handle: record.handle,
     subject: record.subject,
     createdAt: record.createdAt,
+    authenticatedAt: record.authenticatedAt,
+    rotatedAt: record.rotatedAt,
     lastSeenAt: record.lastSeenAt,
     idleTimeout: record.idleTimeout,
     expiresAt: record.expiresAt,
     version: record.version,
     persistent: record.persistent,
     device: record.device,
+    ip: record.ip,
+    formerKey: record.formerKey,
     data: new Map(record.data),
   }
 }
@@ -188,5 +258,18 @@ function patched(record: SessionRecord, patch: RecordPatch): SessionRecord {
     version: record.version + 1,
     persistent,
     data,
+  }
+}
+
+function moved(record: SessionRecord, newKey: string, patch: RotatePatch): SessionRecord {
+  const { subject, signIn, rotatedAt } = patch
+  return {
+    ...patched(record, patch),
+    ...signIn,
+    key: newKey,
+    subject,
+    authenticatedAt: subject === undefined ? undefined : (signIn ?? record).authenticatedAt,
+    rotatedAt,
+    formerKey: patch.sealedId === undefined ? undefined : record.key,
   }
 }
