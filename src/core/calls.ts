@@ -1,7 +1,7 @@
 import type { Duration } from './duration.js'
 import { SessionError } from './errors.js'
-import type { RecordPatch, RotatePatch, SessionRecord } from './record.js'
-import type { Awaitable, Outcome, Rotating, SessionStore, Sweeping } from './store.js'
+import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from './record.js'
+import type { Awaitable, BySubject, Evictions, Outcome, Rotating, SessionStore, Sweeping } from './store.js'
 
 /** Whether a store answered with a promise. */
 export function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
@@ -28,12 +28,12 @@ export class StoreCalls {
     this.#failed = failed
   }
 
-  load(key: string): Awaitable<SessionRecord | undefined> {
+  load(key: string): Awaitable<SessionRecord | FormerKey | undefined> {
     return this.#call('load', () => this.#store.load(key))
   }
 
-  create(record: SessionRecord): Awaitable<void> {
-    return this.#call('create', () => this.#store.create(record))
+  create(record: SessionRecord, limit?: SubjectLimit): Awaitable<Evictions | undefined> {
+    return this.#call('create', () => this.#store.create(record, limit))
   }
 
   update(key: string, patch: RecordPatch): Awaitable<Outcome> {
@@ -49,8 +49,18 @@ export class StoreCalls {
   }
 
   /** `rotate` of a store with that ability. */
-  rotate(key: string, newKey: string, patch: RotatePatch): Awaitable<Outcome> {
+  rotate(key: string, newKey: string, patch: RotatePatch): Awaitable<Outcome | Evictions> {
     return this.#call('rotate', () => (this.#store as SessionStore & Rotating).rotate(key, newKey, patch))
+  }
+
+  /** `confirm` of a store with the ability `rotating`. */
+  confirm(key: string, formerKey: string, goodUntil: number): Awaitable<void> {
+    return this.#call('confirm', () => (this.#store as SessionStore & Rotating).confirm(key, formerKey, goodUntil))
+  }
+
+  /** A verb of a store with the ability `by-subject`. */
+  bySubject<T>(verb: keyof BySubject, call: (store: BySubject) => Awaitable<T>): Awaitable<T> {
+    return this.#call(verb, () => call(this.#store as SessionStore & BySubject))
   }
 
   /** `sweep` of a store with that ability. */

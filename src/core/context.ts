@@ -1,6 +1,8 @@
 import type { StoreCalls } from './calls.js'
 import type { SessionEvent } from './events.js'
 import type { ResolvedEngineOptions } from './options.js'
+import type { SubjectLimit } from './record.js'
+import type { Awaitable } from './store.js'
 
 /** What the open sessions of one engine share. */
 export interface SessionContext {
@@ -8,6 +10,8 @@ export interface SessionContext {
   readonly calls: StoreCalls
   /** Whether the store moves a record to a new key in one step. */
   readonly rotates: boolean
+  /** How many sessions a subject may have; `undefined` for any number. */
+  limitOf(subject: string): Awaitable<SubjectLimit | undefined>
   /** The token of an id. */
   sign(id: string): string
   emit(event: SessionEvent): void
@@ -17,6 +21,10 @@ export interface SessionContext {
 export interface Carrier {
   /** Whether the request brought a token of ours, good or not: then its end is worth telling. */
   readonly presented: boolean
+  /** Whether a new token would get to the client. Default: `true`. */
+  readonly isReachable?: boolean
+  /** What is known of the client. Asked for only when a session begins or somebody signs in. Default: nothing. */
+  readonly client?: Client
   /**
    * Called before anything is stored that needs a new token.
    *
@@ -24,3 +32,13 @@ export interface Carrier {
    */
   assertReachable(): void
 }
+
+/** A client, as the owner of a session may recognize it. */
+export interface Client {
+  /** A short label such as `Firefox on Linux`. */
+  readonly device: string | undefined
+  /** Its address. */
+  readonly ip: string | undefined
+}
+
+export const UNKNOWN_CLIENT: Client = { device: undefined, ip: undefined }

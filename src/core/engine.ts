@@ -2,15 +2,15 @@ import { after, isPromise, StoreCalls } from './calls.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_DATA } from './data.js'
 import type { Duration } from './duration.js'
-import { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
-import { isExpired } from './expiry.js'
-import { ID_LENGTH, keyOf } from './id.js'
+import { endRecord, findRecord, unreadable, type Found } from './find.js'
+import { ID_LENGTH } from './id.js'
 import { OpenSession } from './open-session.js'
-import { resolveEngineOptions, type EngineOptions } from './options.js'
-import type { SessionRecord } from './record.js'
+import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
+import type { RecordTimes, SubjectLimit } from './record.js'
 import type { Awaitable, Closing } from './store.js'
 import { subjectText } from './subject.js'
+import { assertSameSubject, SubjectSessions } from './subject-sessions.js'
 import { Sweeper } from './sweeper.js'
 import { idOf, TokenSigner } from './token.js'
 
@@ -22,6 +22,8 @@ export class SessionEngine {
   readonly #context: SessionContext
   readonly #signer: TokenSigner
   readonly #sweeper: Sweeper
+  /** The sessions of a subject. */
+  readonly subjects: SubjectSessions
 
   /** @throws SessionError `OPTIONS_INVALID` */
   constructor(options: EngineOptions) {
@@ -42,10 +44,12 @@ export class SessionEngine {
       options: resolved,
       calls,
       rotates: resolved.store.abilities.has('rotating'),
+      limitOf: (subject) => limitOf(resolved, subject),
       sign: (id) => signer.sign(id),
       emit,
     }
     this.#sweeper = new Sweeper(resolved.store, this.#context)
+    this.subjects = new SubjectSessions(this.#context)
   }
 
   /**
@@ -79,7 +83,15 @@ export class SessionEngine {
    * @throws SessionError `STORE_UNAVAILABLE`
    */
   async read(id: string): Promise<Record<string, unknown> | undefined> {
-    return (await this.#loadData(id))?.data
+    const found = await this.#found(id)
+    if (!found) return undefined
+    const data: Record<string, unknown> = {}
+    try {
+      holdData(data, found.record.data)
+    } catch (error) {
+      return unreadable(this.#context, error)
+    }
+    return data
   }
 
   /**
@@ -97,24 +109,25 @@ export class SessionEngine {
     mode: 'merge' | 'replace',
     lifetime?: Duration,
   ): Promise<boolean> {
-    const found = await this.#loadData(id)
-    if (!found) return false
-    const { record } = found
     const set = changesOf(data, NO_DATA)?.set ?? NO_DATA
-    const absent = mode === 'replace' ? [...record.data.keys()] : Object.keys(data)
-    const remove = absent.filter((key) => !set.has(key))
-    this.#assertSameSubject(record, mode === 'replace' ? data : { ...found.data, ...data })
     const now = this.#context.options.clock()
-    const times =
-      lifetime === undefined
-        ? undefined
-        : {
-            lastSeenAt: record.lastSeenAt,
-            idleTimeout: record.idleTimeout,
-            expiresAt: now + lifetime,
-            persistent: record.persistent,
-          }
-    return (await this.#context.calls.update(record.key, { set, remove, times })) === 'updated'
+    // Another try where the session moves to a new id in between.
+    for (;;) {
+      const found = await this.#found(id)
+      if (!found) return false
+      const { record } = found
+      try {
+        assertSameSubject(this.#context, record, data, mode)
+      } catch (error) {
+        unreadable(this.#context, error)
+        return false
+      }
+      const absent = mode === 'replace' ? [...record.data.keys()] : Object.keys(data)
+      const remove = absent.filter((key) => !set.has(key))
+      const times = lifetime === undefined ? undefined : { ...timesOf(record), expiresAt: now + lifetime }
+      const outcome = await this.#context.calls.update(record.key, { set, remove, times })
+      if (outcome !== 'rotated') return outcome === 'updated'
+    }
   }
 
   /**
@@ -123,10 +136,10 @@ export class SessionEngine {
    * @throws SessionError `STORE_UNAVAILABLE`
    */
   async revoke(id: string): Promise<boolean> {
-    const record = await this.#load(id)
-    if (!record) return false
-    const existed = await this.#context.calls.delete(record.key)
-    if (existed) this.emit({ type: 'revoked', handle: record.handle, reason: 'service' })
+    const found = await this.#found(id)
+    if (!found) return false
+    const existed = await endRecord(this.#context, found.record.key)
+    if (existed) this.emit({ type: 'revoked', handle: found.record.handle, reason: 'service' })
     return existed
   }
 
@@ -146,70 +159,47 @@ export class SessionEngine {
         continue
       }
       const id = idOf(token)
-      const found = this.#loadReadable(keyOf(id))
+      const found = findRecord(this.#context, id)
       if (isPromise(found)) {
-        return found.then((record) =>
-          record && this.#hold(open, id, secret, record) ? open : this.#find(open, tokens, index + 1),
+        return found.then((there) =>
+          there && this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1),
         )
       }
-      if (found && this.#hold(open, id, secret, found)) return open
+      if (found && this.#hold(open, secret, found)) return open
     }
     return open
   }
 
-  #hold(open: OpenSession, id: string, secret: number, record: SessionRecord): boolean {
-    if (isExpired(record, this.#context.options.clock())) return false
+  #hold(open: OpenSession, secret: number, found: Found): boolean {
     try {
-      open.hold(id, record)
+      open.hold(found)
     } catch (error) {
-      this.#unreadable(error)
+      unreadable(this.#context, error)
       return false
     }
-    // A token signed by an older secret is signed anew on the way out.
-    if (secret > 0) open.tokenChange = 'set'
+    // A token signed by an older secret is signed anew on the way out; a client that has a newer id is sent none.
+    if (secret > 0) open.sendToken()
     return true
   }
 
-  #load(id: string): Awaitable<SessionRecord | undefined> {
-    if (typeof id !== 'string' || id.length !== ID_LENGTH) return undefined
-    return after(this.#loadReadable(keyOf(id)), (record) =>
-      record && !isExpired(record, this.#context.options.clock()) ? record : undefined,
-    )
+  #found(id: string): Awaitable<Found | undefined> {
+    return typeof id === 'string' && id.length === ID_LENGTH ? findRecord(this.#context, id) : undefined
   }
+}
 
-  async #loadData(id: string): Promise<{ record: SessionRecord; data: Record<string, unknown> } | undefined> {
-    const record = await this.#load(id)
-    if (!record) return undefined
-    const data: Record<string, unknown> = {}
-    try {
-      holdData(data, record.data)
-    } catch (error) {
-      return this.#unreadable(error)
-    }
-    return { record, data }
-  }
+function timesOf({ lastSeenAt, idleTimeout, expiresAt, persistent }: RecordTimes): RecordTimes {
+  return { lastSeenAt, idleTimeout, expiresAt, persistent }
+}
 
-  /** A record that can't be read counts as absent. */
-  #loadReadable(key: string): Awaitable<SessionRecord | undefined> {
-    try {
-      const found = this.#context.calls.load(key)
-      return isPromise(found) ? found.then(undefined, (error: unknown) => this.#unreadable(error)) : found
-    } catch (error) {
-      return this.#unreadable(error)
-    }
-  }
-
-  #unreadable(error: unknown): undefined {
-    if (!(error instanceof SessionError) || error.code !== 'RECORD_UNREADABLE') throw error
-    this.emit({ type: 'record-unreadable', error })
-  }
-
-  #assertSameSubject(record: SessionRecord, data: Readonly<Record<string, unknown>>): void {
-    if (this.subjectOf(data) === record.subject) return
-    throw new SessionError(
-      'SUBJECT_CHANGE_REFUSED',
-      "The data would give the session another subject, and with it must come a new id, which only the session's own request can send. " +
-        'Set the subject in a handler, or end the session.',
-    )
-  }
+/** @throws SessionError `OPTIONS_INVALID` if the application's function answers no number that can be meant. */
+function limitOf(
+  { maxSessions, onLimit }: ResolvedEngineOptions,
+  subject: string,
+): Awaitable<SubjectLimit | undefined> {
+  if (maxSessions === undefined) return undefined
+  return after(typeof maxSessions === 'number' ? maxSessions : maxSessions(subject), (max) => {
+    if (max === undefined) return undefined
+    assertMaxSessions(max)
+    return { max, onLimit }
+  })
 }

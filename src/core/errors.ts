@@ -16,6 +16,7 @@ export type SessionErrorCode =
   | 'COOKIE_UNDELIVERABLE'
   | 'HEADERS_SENT'
   | 'REQUEST_WITHOUT_SESSION'
+  | 'ABILITY_MISSING'
 
 /** The error of a store that keeps a subject's limit by refusing. */
 export function limitReached(max: number): SessionError {

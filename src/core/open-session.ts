@@ -1,45 +1,36 @@
-import { after, isPromise } from './calls.js'
-import type { Carrier, SessionContext } from './context.js'
+import { AsideObjects } from './aside.js'
+import { after } from './calls.js'
 import { defineData } from './codec.js'
-import { changesOf, holdData, NO_CHANGES, NO_DATA, withChanges, type DataChanges, type EncodedData } from './data.js'
+import type { Carrier, SessionContext } from './context.js'
+import { changesOf, holdData, NO_CHANGES, NO_DATA, withChanges, type DataChanges } from './data.js'
 import type { Duration } from './duration.js'
 import { SessionError } from './errors.js'
-import { newHandle, newId } from './id.js'
+import type { Found } from './find.js'
+import { gone, HeldRecord, type MoveReason } from './held-record.js'
 import { Lifetime } from './lifetime.js'
-import type { SessionRecord } from './record.js'
+import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
+import { nobody, signInData, type SignInOptions } from './sign-in.js'
 import type { Awaitable, Outcome } from './store.js'
 import { subjectText } from './subject.js'
-import { retrying } from './retry.js'
-import { createRecord, moveRecord, updateRecord, type WriteResult, type Written } from './writes.js'
+import type { Written } from './writes.js'
 
 /**
- * One session for one request, as the engine sees it: what is stored, what the handler holds, and what the client is to
- * be told of its token.
+ * One session for one request, as the engine sees it: what the handler holds, and what is to become of it in the store.
  */
 export class OpenSession implements SessionBearer {
-  /** What the answer says of the token: nothing, the one in use, or that it is over. */
-  tokenChange: 'keep' | 'set' | 'clear' = 'keep'
-
   readonly #context: SessionContext
-  readonly #carrier: Carrier
   readonly #lifetime: Lifetime
+  readonly #record: HeldRecord
   #session = new LiveSession(this)
-  /** What is stored; nothing for a session that is new or over. */
-  #written: Written | undefined
-  #isOver = false
-  #id: string | undefined
-  #handle: string | undefined
-  /** Objects that `regenerate` put aside, each with what it held then. */
-  #aside: readonly Aside[] = NOTHING_ASIDE
-  #touching: Awaitable<boolean> | undefined
+  #aside: AsideObjects | undefined
   #underWay: Promise<void> | undefined
   #failure: SessionError | undefined
 
   constructor(context: SessionContext, carrier: Carrier) {
     this.#context = context
-    this.#carrier = carrier
     this.#lifetime = new Lifetime(context.options)
+    this.#record = new HeldRecord(context, carrier, this.#lifetime)
   }
 
   /** What the handler holds. Another object after `regenerate`. */
@@ -48,15 +39,24 @@ export class OpenSession implements SessionBearer {
   }
 
   get id(): string {
-    return (this.#id ??= newId(undefined))
+    return this.#record.id
   }
 
   get handle(): string {
-    return (this.#handle ??= newHandle())
+    return this.#record.handle
+  }
+
+  get authenticatedAt(): number | undefined {
+    return this.#record.written?.record.authenticatedAt
   }
 
   get cookie(): SessionCookie {
     return this.#lifetime.cookie
+  }
+
+  /** What the answer says of the token: nothing, the one in use, or that it is over. */
+  get tokenChange(): 'keep' | 'set' | 'clear' {
+    return this.#record.tokenChange
   }
 
   /** The token to send when {@link tokenChange} is `set`. */
@@ -71,67 +71,64 @@ export class OpenSession implements SessionBearer {
 
   /** Whether the end of the request has something to do even if no handler looked at the session. */
   get isUnsettled(): boolean {
-    return this.#touching !== undefined || this.tokenChange !== 'keep'
+    return this.#record.isUnsettled
   }
 
   /**
-   * Takes over the record that was found under `id`, and starts a touch if one is due.
+   * Takes over what was found, and starts what is due of it.
    *
    * @throws SessionError `RECORD_UNREADABLE` if its data can't be decoded; the session is then new and empty.
    */
-  hold(id: string, record: SessionRecord): void {
+  hold(found: Found): void {
     try {
-      holdData(this.#session, record.data)
+      holdData(this.#session, found.record.data)
     } catch (error) {
       this.#session = new LiveSession(this)
       throw error
     }
-    this.#keep({ id, record })
-    const due = Math.min(this.#context.options.touchInterval, record.idleTimeout / 4)
-    if (this.#lifetime.now - record.lastSeenAt >= due) this.#startTouch(record.key)
+    this.#record.hold(found)
+  }
+
+  /** Sends the token with the answer, unless the client has a newer one. */
+  sendToken(): void {
+    this.#record.sendToken()
   }
 
   /** Stores what is left to store, before the headers leave. */
   commit(): Awaitable<void> {
     if (this.#underWay) return this.#underWay.then(() => this.commit())
     if (this.#failure) throw this.#failure
-    const touching = this.#touching
-    this.#touching = undefined
-    return isPromise(touching) ? touching.then((alive) => this.#settle(alive)) : this.#settle(touching)
+    return after(this.#record.settle(), (isMet) => (isMet ? this.#persist() : this.#persistUnmet()))
   }
 
   save(): Promise<void> {
-    return this.#inTurn(() => after(this.#persist(), () => this.#assertNotOver()))
+    return this.#inTurn(() => this.#alive(this.#persist()))
   }
 
   reload(): Promise<void> {
     return this.#inTurn(() =>
-      after(this.#read(), (record) => {
+      after(this.#record.read(), (written) => {
         holdData(this.#session, NO_DATA)
-        holdData(this.#session, record.data)
-        this.#keep({ id: this.id, record })
+        holdData(this.#session, written.record.data)
+        this.#record.keep(written)
       }),
     )
   }
 
   regenerate(): Promise<void> {
     return this.#inTurn(() =>
-      after(this.#delete('regenerated'), () => {
-        this.#aside = [
-          ...this.#aside,
-          { session: this.#session, held: Object.fromEntries(Object.entries(this.#session)) },
-        ]
+      after(this.#record.delete('regenerated'), () => {
+        ;(this.#aside ??= new AsideObjects()).put(this.#session)
         this.#session = new LiveSession(this)
-        this.#startAnew()
+        this.#record.startAnew()
       }),
     )
   }
 
   destroy(): Promise<void> {
     return this.#inTurn(() =>
-      after(this.#delete('destroyed'), () => {
-        this.#startAnew()
-        this.#isOver = true
+      after(this.#record.delete('destroyed'), () => {
+        this.#record.end()
         holdData(this.#session, NO_DATA)
         Object.preventExtensions(this.#session)
       }),
@@ -139,18 +136,37 @@ export class OpenSession implements SessionBearer {
   }
 
   touch(): Promise<void> {
-    return this.#inTurn(() => {
-      if (!this.#written) return
-      const touched = this.#context.calls.touch(this.#written.record.key, this.#lifetime.now)
-      return after(touched, (alive) => (alive ? undefined : this.#endedElsewhere('unknown')))
-    })
+    return this.#inTurn(() => after(this.#record.touch(), noop))
   }
 
   rotate(): Promise<void> {
+    return this.#inTurn(() =>
+      after(this.#record.mayRotate, (mayRotate) => {
+        const { written } = this.#record
+        const moves = mayRotate && written && !this.#isSubjectChanged(written)
+        return this.#alive(moves ? this.#move(written, this.#changes() ?? NO_CHANGES, 'asked') : this.#persist())
+      }),
+    )
+  }
+
+  /**
+   * Signs somebody in with these data: a new id, a new `authenticatedAt`, and the old id is dead, also for whom was signed
+   * in before.
+   *
+   * @throws SessionError as `save` does, and `SUBJECT_INVALID` if the data name nobody.
+   */
+  signIn(data: Readonly<Record<string, unknown>>, { remember, keep }: SignInOptions = {}): Promise<void> {
     return this.#inTurn(() => {
-      const changes = this.#changes() ?? NO_CHANGES
-      const done = this.#written ? this.#move(this.#written, changes, 'asked') : this.#persist()
-      return after(done, () => this.#assertNotOver())
+      this.#record.assertNotOver()
+      const { written } = this.#record
+      const owner = written?.record.subject
+      const isStranger = owner !== undefined && owner !== this.#subjectOf(data)
+      const next = signInData(this.#session, data, keep ?? !isStranger)
+      if (this.#subjectOf(Object.fromEntries(next)) === undefined) throw nobody()
+      holdAll(this.#session, next)
+      if (isStranger) this.#lifetime.known(undefined)
+      if (remember !== undefined) this.#lifetime.change(remember)
+      return this.#alive(written ? this.#move(written, this.#changes() ?? NO_CHANGES, 'subject') : this.#persist())
     })
   }
 
@@ -158,7 +174,7 @@ export class OpenSession implements SessionBearer {
     await this.save()
     await retrying(
       async () => {
-        const written = this.#written
+        const { written } = this.#record
         const stored = written?.record.data ?? NO_DATA
         const draft: Partial<SessionData> = {}
         holdData(draft, stored)
@@ -168,16 +184,16 @@ export class OpenSession implements SessionBearer {
       },
       (attempt) => {
         this.#context.emit({ type: 'write-conflict', handle: this.handle, attempt })
-        return this.#inTurn(() => after(this.#read(), (record) => this.#adopt({ id: this.id, record })))
+        return this.#inTurn(() => after(this.#record.read(), (now) => this.#adopt(now)))
       },
     )
   }
 
   token(): Promise<string> {
     return this.#inTurn(() =>
-      after(this.#persist(), () => {
-        this.#assertNotOver()
-        if (!this.#written) throw gone('It has no data yet, so there is nothing to stand for.')
+      after(this.#alive(this.#persist()), () => {
+        if (!this.#record.written) throw gone('It has no data yet, so there is nothing to stand for.')
+        if (this.#record.isFormer) throw gone('The client has a newer id of it, which this request does not know.')
         return this.signedToken
       }),
     )
@@ -203,109 +219,97 @@ export class OpenSession implements SessionBearer {
     return done
   }
 
-  #settle(alive: boolean | undefined): Awaitable<void> {
-    if (alive === false && this.#written) this.#endedElsewhere('unknown')
-    return this.#persist()
+  /** @throws SessionError `SESSION_GONE` if the session is over once this is done. */
+  #alive(done: Awaitable<void>): Awaitable<void> {
+    return after(done, () => this.#record.assertNotOver())
   }
 
   /** What the handler changed against what is stored. */
   #changes(): DataChanges | undefined {
-    if (this.#aside !== NOTHING_ASIDE) takeOver(this.#session, this.#aside)
-    return changesOf(this.#session, this.#written?.record.data ?? NO_DATA)
+    this.#aside?.handOver(this.#session)
+    return changesOf(this.#session, this.#record.written?.record.data ?? NO_DATA)
   }
 
   #persist(): Awaitable<void> {
-    if (this.#isOver) return
+    const record = this.#record
+    if (record.isOver) return
     const changes = this.#changes()
-    const written = this.#written
-    if (!written) return changes && this.#create(changes.set)
-    if (!changes && !this.#lifetime.isChanged) return
+    const { written } = record
+    if (!written) return changes && record.create(this.#subjectOf(this.#session), changes.set)
+    if (!changes && !this.#lifetime.isChanged && !record.isRotationDue) return
     if (this.#lifetime.remaining <= 0) return this.#expire()
-    if (changes && this.#subjectOf(this.#session) !== written.record.subject)
-      return this.#move(written, changes, 'subject')
+    if (changes && this.#isSubjectChanged(written)) return this.#move(written, changes, 'subject')
+    if (record.isRotationDue) return this.#move(written, changes ?? NO_CHANGES, 'due')
+    return this.#update(written, changes ?? NO_CHANGES)
+  }
+
+  /**
+   * The touch met no record. Where there is something to write, the write tells more: whether the session is over or has
+   * moved. And a sign-in goes on without the session that it began in.
+   */
+  #persistUnmet(): Awaitable<void> {
+    const record = this.#record
+    const isIdle = record.written && !this.#changes() && !this.#lifetime.isChanged && !record.isRotationDue
+    return isIdle ? after(record.findAgain('unknown'), noop) : this.#persist()
+  }
+
+  #update(written: Written, changes: DataChanges): Awaitable<void> {
     const cookieChanges = this.#lifetime.isChanged
-    const updated = updateRecord(this.#context, written, changes ?? NO_CHANGES, this.#lifetime.times)
-    return after(updated, (result) => {
-      if (typeof result === 'string') return this.#endedElsewhere(result)
-      this.#keep(result)
-      if (cookieChanges) this.tokenChange = 'set'
+    return after(this.#record.update(written, changes), (result) => {
+      if (typeof result === 'string') {
+        return after(this.#record.findAgain(result), (isThere) => (isThere ? this.#persist() : undefined))
+      }
+      this.#record.keep(result)
+      if (cookieChanges) this.#record.sendToken()
     })
   }
 
-  #create(data: EncodedData): Awaitable<void> {
-    this.#carrier.assertReachable()
+  #move(written: Written, changes: DataChanges, reason: MoveReason): Awaitable<void> {
+    const record = this.#record
     const subject = this.#subjectOf(this.#session)
-    // A session that begins signed in gets the tag of its subject, whatever id the handler may have seen before.
-    const id = subject === undefined ? this.id : newId(subject)
-    return after(createRecord(this.#context, id, this.handle, subject, this.#lifetime.times, data), (written) => {
-      this.#keep(written)
-      this.tokenChange = 'set'
-      this.#context.emit({ type: 'created', handle: this.handle })
+    return after(record.move(written, changes, subject, reason), (result) => {
+      if (typeof result !== 'string') return record.keep(result)
+      return after(record.findAgain(result, 'stay'), (isThere): Awaitable<void> => {
+        // It has moved on meanwhile: of parallel rotations that one counts, but a sign-in still needs an id of its own.
+        if (isThere) return reason === 'subject' ? this.#move(record.written!, changes, reason) : this.#persist()
+        const isFirst = written.record.subject === undefined && subject !== undefined
+        return isFirst ? this.#signInAnew(written, changes, result) : record.endedElsewhere(result)
+      })
     })
   }
 
-  #move(written: Written, changes: DataChanges, reason: 'subject' | 'asked'): Awaitable<void> {
-    return after(this.#moveIf(written, changes, this.#session, reason), (result) => {
-      if (typeof result !== 'string') return this.#keep(result)
-      if (written.record.subject !== undefined || this.#subjectOf(this.#session) === undefined) {
-        return this.#endedElsewhere(result)
-      }
-      // The anonymous session is over, but the sign-in is not: it gets a session of its own. Where a parallel sign-in
-      // took the record along, this one keeps what it saw; where it was ended, only what this request wrote.
-      const data = result === 'rotated' ? withChanges(written.record.data, changes) : changes.set
-      holdData(this.#session, data)
-      this.#startAnew()
-      return this.#create(data)
-    })
-  }
-
-  #moveIf(
-    written: Written,
-    changes: DataChanges,
-    data: object,
-    reason: 'subject' | 'asked',
-    ifVersion?: number,
-  ): Awaitable<WriteResult> {
-    this.#carrier.assertReachable()
-    const subject = this.#subjectOf(data)
-    const isSignIn = subject !== undefined && subject !== written.record.subject
-    const times = isSignIn ? this.#lifetime.timesAfterSignIn : this.#lifetime.times
-    return after(moveRecord(this.#context, written, changes, subject, times, ifVersion), (result) => {
-      if (typeof result !== 'string') {
-        this.tokenChange = 'set'
-        this.#context.emit({ type: 'rotated', handle: this.handle, reason })
-      }
-      return result
-    })
+  /**
+   * The anonymous session is over, but the sign-in is not: it gets a session of its own. Where a parallel sign-in took the
+   * record along, this one keeps what it saw; where it was ended, only what this request wrote.
+   */
+  #signInAnew(written: Written, changes: DataChanges, result: Exclude<Outcome, 'updated'>): Awaitable<void> {
+    const data = result === 'rotated' ? withChanges(written.record.data, changes) : changes.set
+    holdData(this.#session, data)
+    this.#record.startAnew()
+    return this.#record.create(this.#subjectOf(this.#session), data)
   }
 
   /** Stores a draft if `written` is still what is stored; `false` for a conflict. */
   #replace(written: Written | undefined, draft: object, changes: DataChanges): Awaitable<boolean> {
+    const record = this.#record
     if (!written) {
       this.#adopt(undefined, changes)
       return after(this.#persist(), () => true)
     }
-    const version = written.record.version
-    const result =
-      this.#subjectOf(draft) === written.record.subject
-        ? updateRecord(this.#context, written, changes, this.#lifetime.times, version)
-        : this.#moveIf(written, changes, draft, 'subject', version)
+    const { version } = written.record
+    const result = this.#isSubjectChanged(written, draft)
+      ? record.move(written, changes, this.#subjectOf(draft), 'subject', version)
+      : record.update(written, changes, version)
     return after(result, (outcome) => {
       if (outcome === 'conflict') return false
-      if (typeof outcome === 'string') this.#endedElsewhere(outcome)
-      else this.#adopt(outcome)
-      this.#assertNotOver()
-      return true
-    })
-  }
-
-  /** The stored record, read again. */
-  #read(): Awaitable<SessionRecord> {
-    const record = this.#written ? this.#context.calls.load(this.#written.record.key) : undefined
-    return after(record, (found) => {
-      if (found) return found
-      if (this.#written) this.#endedElsewhere('unknown')
-      throw gone('There is nothing to read.')
+      if (typeof outcome !== 'string') {
+        this.#adopt(outcome)
+        return true
+      }
+      return after(record.findAgain(outcome), () => {
+        record.assertNotOver()
+        return false
+      })
     })
   }
 
@@ -314,65 +318,16 @@ export class OpenSession implements SessionBearer {
     const unsaved = this.#changes() ?? NO_CHANGES
     const stored = withChanges(written?.record.data ?? NO_DATA, more)
     holdData(this.#session, withChanges(stored, unsaved))
-    if (written) this.#keep(written)
-  }
-
-  #delete(reason: 'destroyed' | 'regenerated'): Awaitable<void> {
-    const written = this.#written
-    if (!written) {
-      if (this.#carrier.presented) this.tokenChange = 'clear'
-      return
-    }
-    return after(this.#context.calls.delete(written.record.key), (existed) => {
-      this.tokenChange = 'clear'
-      if (existed) this.#context.emit({ type: 'revoked', handle: this.handle, reason })
-    })
+    if (written) this.#record.keep(written)
   }
 
   /** A handler has put the end of the lifetime into the past. */
   #expire(): Awaitable<void> {
-    return after(this.#delete('destroyed'), () => {
-      this.#startAnew()
-      this.#isOver = true
-    })
+    return after(this.#record.delete('destroyed'), () => this.#record.end())
   }
 
-  #startTouch(key: string): void {
-    try {
-      const touching = this.#context.calls.touch(key, this.#lifetime.now)
-      // A touch that fails costs at most one interval of idle time: the event tells of it, the request goes on.
-      this.#touching = isPromise(touching) ? touching.then(undefined, () => true) : touching
-    } catch {
-      this.#touching = undefined
-    }
-  }
-
-  #endedElsewhere(outcome: Exclude<Outcome, 'updated'> | 'unknown'): void {
-    const reason = outcome === 'rotated' ? 'rotated' : 'gone'
-    this.#context.emit({ type: 'revoked-during-request', handle: this.handle, reason })
-    this.#startAnew()
-    this.#isOver = true
-    // After a rotation the browser may hold the new cookie already: deleting it would sign the user out.
-    this.tokenChange = outcome === 'gone' ? 'clear' : 'keep'
-  }
-
-  #assertNotOver(): void {
-    if (this.#isOver) throw gone('It was destroyed, revoked or rotated meanwhile, or it has expired.')
-  }
-
-  #keep(written: Written): void {
-    this.#written = written
-    this.#id = written.id
-    this.#handle = written.record.handle
-    this.#lifetime.known(written.record)
-  }
-
-  #startAnew(): void {
-    this.#isOver = false
-    this.#written = undefined
-    this.#id = undefined
-    this.#handle = undefined
-    this.#lifetime.known(undefined)
+  #isSubjectChanged(written: Written, data: object = this.#session): boolean {
+    return this.#subjectOf(data) !== written.record.subject
   }
 
   #subjectOf(data: object): string | undefined {
@@ -380,29 +335,12 @@ export class OpenSession implements SessionBearer {
   }
 }
 
-interface Aside {
-  readonly session: LiveSession
-  readonly held: Record<string, unknown>
-}
-
-const NOTHING_ASIDE: readonly Aside[] = []
-
-/** What was written to an object put aside goes to the session that took its place, unless that has a value of its own. */
-function takeOver(session: LiveSession, aside: readonly Aside[]): void {
-  for (const former of aside) {
-    for (const [key, value] of Object.entries(former.session)) {
-      if (Object.is(value, former.held[key]) || Object.hasOwn(session, key)) continue
-      former.held[key] = value
-      defineData(session, key, value)
-    }
+/** Makes the own properties of `target` those of `data`. */
+function holdAll(target: object, data: ReadonlyMap<string, unknown>): void {
+  for (const key of Object.keys(target)) {
+    if (!data.has(key)) delete (target as Record<string, unknown>)[key]
   }
-}
-
-function gone(why: string): SessionError {
-  return new SessionError(
-    'SESSION_GONE',
-    `The session is not there any more. ${why} Sign in again, or begin a new one with regenerate().`,
-  )
+  for (const [key, value] of data) defineData(target, key, value)
 }
 
 function noop(): void {}

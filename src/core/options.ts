@@ -1,8 +1,8 @@
-import { days, minutes, type Duration } from './duration.js'
+import { days, minutes, seconds, type Duration } from './duration.js'
 import { SessionError } from './errors.js'
 import type { SessionObserver } from './events.js'
 import type { Clock } from './expiry.js'
-import type { SessionStore } from './store.js'
+import type { Ability, Awaitable, SessionStore } from './store.js'
 
 /** What the engine can be told. The doors (`latchkey`, `latchkey/express`, `latchkey/fastify`) take these and those of the transport. */
 export interface EngineOptions {
@@ -23,6 +23,27 @@ export interface EngineOptions {
   /** How long a store call may take before the request is answered without it. Default: 500 ms. */
   readonly storeTimeout?: Duration | undefined
   /**
+   * How many sessions a subject may have at once: a whole number from 1, or what this function answers for it
+   * (`undefined`: any number). Needs a store with the ability `by-subject`. Default: any number.
+   */
+  readonly maxSessions?: number | ((subject: string) => Awaitable<number | undefined>) | undefined
+  /**
+   * What happens at a sign-in beyond `maxSessions`: `evict-oldest` ends the session that was signed in first, `refuse` ends
+   * none, and the sign-in fails with `SESSION_LIMIT_REACHED` (409). Default: `evict-oldest`.
+   */
+  readonly onLimit?: 'evict-oldest' | 'refuse' | undefined
+  /** How old an id gets before the session is moved to a new one. Needs a store with the ability `rotating`. Default: never. */
+  readonly rotateEvery?: Duration | undefined
+  /** How long an id stays good after the one that took its place came back from the client. Default: 10 seconds. */
+  readonly rotationGrace?: Duration | undefined
+  /**
+   * What happens when an id is used after that: `report` tells of it (`reuse-detected`), `revoke` also ends the
+   * session. Default: `report`.
+   */
+  readonly onReuse?: 'report' | 'revoke' | undefined
+  /** How long a session lives, used or not, that was signed in with `remember: true`. Default: 30 days. */
+  readonly rememberFor?: Duration | undefined
+  /**
    * Whom a session belongs to, read from its data: a string, a number, a bigint, or `undefined` for nobody. When it
    * changes, the session rotates. Default: `session.userId`.
    */
@@ -41,6 +62,12 @@ export interface ResolvedEngineOptions {
   readonly lifetime: Duration
   readonly touchInterval: Duration
   readonly storeTimeout: Duration
+  readonly maxSessions: EngineOptions['maxSessions']
+  readonly onLimit: 'evict-oldest' | 'refuse'
+  readonly rotateEvery: Duration | undefined
+  readonly rotationGrace: Duration
+  readonly onReuse: 'report' | 'revoke'
+  readonly rememberFor: Duration
   readonly subject: (data: Readonly<Record<string, unknown>>) => unknown
   readonly onEvent: SessionObserver | undefined
   readonly clock: Clock
@@ -54,6 +81,12 @@ export const ENGINE_OPTIONS = [
   'lifetime',
   'touchInterval',
   'storeTimeout',
+  'maxSessions',
+  'onLimit',
+  'rotateEvery',
+  'rotationGrace',
+  'onReuse',
+  'rememberFor',
   'subject',
   'onEvent',
   'clock',
@@ -82,6 +115,12 @@ export function resolveEngineOptions(
     lifetime: duration('lifetime', options.lifetime, days(1)),
     touchInterval: duration('touchInterval', options.touchInterval, minutes(1)),
     storeTimeout: duration('storeTimeout', options.storeTimeout, 500, MAX_TIMER),
+    maxSessions: maxSessions(options),
+    onLimit: oneOf('onLimit', options.onLimit, ['evict-oldest', 'refuse']),
+    rotateEvery: rotateEvery(options),
+    rotationGrace: duration('rotationGrace', options.rotationGrace, seconds(10)),
+    onReuse: oneOf('onReuse', options.onReuse, ['report', 'revoke']),
+    rememberFor: duration('rememberFor', options.rememberFor, days(30)),
     subject: callable('subject', options.subject) ?? subjectByUserId,
     onEvent: callable('onEvent', options.onEvent),
     clock: callable('clock', options.clock) ?? Date.now,
@@ -169,6 +208,42 @@ function resolveSecrets(given: EngineOptions['secret'], environment: NodeJS.Proc
     }
     return secret
   })
+}
+
+function maxSessions({ maxSessions: given, store }: EngineOptions): EngineOptions['maxSessions'] {
+  if (given === undefined) return undefined
+  if (typeof given !== 'function') assertMaxSessions(given)
+  assertAbility(store, 'by-subject', 'maxSessions')
+  return given
+}
+
+/**
+ * Refuses a number of sessions that can't be meant.
+ *
+ * @throws SessionError `OPTIONS_INVALID`
+ */
+export function assertMaxSessions(value: unknown): asserts value is number {
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return
+  throw invalid(`maxSessions is ${shown(value)}. Give a whole number from 1, or a function that answers one.`)
+}
+
+function rotateEvery(options: EngineOptions): Duration | undefined {
+  if (options.rotateEvery === undefined) return undefined
+  assertAbility(options.store, 'rotating', 'rotateEvery')
+  return duration('rotateEvery', options.rotateEvery, 0)
+}
+
+function assertAbility(store: SessionStore, ability: Ability, option: string): void {
+  if (store.abilities.has(ability)) return
+  throw invalid(
+    `${option} needs a store with the ability ${ability}, which "${store.name}" does not have. Leave it out.`,
+  )
+}
+
+function oneOf<const T extends string>(name: string, value: T | undefined, known: readonly [T, ...T[]]): T {
+  if (value === undefined) return known[0]
+  if (known.includes(value)) return value
+  throw invalid(`${name} is ${shown(value)}. Give ${known.map((each) => `'${each}'`).join(' or ')}.`)
 }
 
 /** Checks a duration: a positive, finite number of milliseconds. */

@@ -46,6 +46,8 @@ export interface SessionVerbs {
   readonly id: string
   /** Public name of this session: stays through rotation, gives no access. */
   readonly handle: string
+  /** When its subject signed in, in epoch milliseconds; `undefined` for an anonymous session, and until a sign-in is stored. */
+  readonly authenticatedAt: number | undefined
   readonly cookie: SessionCookie
   /**
    * Stores the changes now instead of at the end of the request. A new session without data stores nothing.
@@ -73,8 +75,10 @@ export interface SessionVerbs {
    */
   touch(callback?: VerbCallback): Promise<void>
   /**
-   * Stores the changes and moves the session to a new id; the old one is dead. Setting or changing the subject does this
-   * by itself. The end of the lifetime stays where it is.
+   * Stores the changes and moves the session to a new id. The old one stays good until the new one has come back from the
+   * client, and for `rotationGrace` after, so that requests on their way meet the same session. Parallel rotations
+   * come to one new id. The end of the lifetime stays where it is. Setting or changing the subject moves the session
+   * by itself, and then the old id is dead at once.
    *
    * @throws SessionError as `save` does.
    */
@@ -107,6 +111,7 @@ export type Session<Data extends object = SessionData> = SessionVerbs & Partial<
 export interface SessionBearer {
   readonly id: string
   readonly handle: string
+  readonly authenticatedAt: number | undefined
   readonly cookie: SessionCookie
   save(): Promise<void>
   reload(): Promise<void>
@@ -140,6 +145,14 @@ export class LiveSession implements SessionVerbs {
 
   set handle(_value: unknown) {
     throw reserved('handle')
+  }
+
+  get authenticatedAt(): number | undefined {
+    return this.#bearer.authenticatedAt
+  }
+
+  set authenticatedAt(_value: unknown) {
+    throw reserved('authenticatedAt')
   }
 
   get cookie(): SessionCookie {

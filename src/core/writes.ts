@@ -1,9 +1,10 @@
 import { after } from './calls.js'
-import type { SessionContext } from './context.js'
+import type { Client, SessionContext } from './context.js'
 import { withChanges, type DataChanges, type EncodedData } from './data.js'
+import { sealId, successorOf } from './former.js'
 import { keyOf, newId } from './id.js'
-import type { RecordTimes, SessionRecord } from './record.js'
-import type { Awaitable, Outcome } from './store.js'
+import type { RecordTimes, RotatePatch, SessionRecord, SignIn } from './record.js'
+import type { Awaitable, Evictions, Outcome } from './store.js'
 
 /** A record that was written, and the id under which it is kept. */
 export interface Written {
@@ -21,6 +22,7 @@ export function createRecord(
   handle: string,
   subject: string | undefined,
   times: RecordTimes,
+  client: Client,
   data: EncodedData,
 ): Awaitable<Written> {
   const { lastSeenAt, idleTimeout, expiresAt, persistent } = times
@@ -29,15 +31,24 @@ export function createRecord(
     handle,
     subject,
     createdAt: lastSeenAt,
+    authenticatedAt: subject === undefined ? undefined : lastSeenAt,
+    rotatedAt: lastSeenAt,
     lastSeenAt,
     idleTimeout,
     expiresAt,
     version: 1,
     persistent,
-    device: undefined,
+    device: client.device,
+    ip: client.ip,
+    formerKey: undefined,
     data,
   }
-  return after(context.calls.create(record), () => ({ id, record }))
+  return after(subject === undefined ? undefined : context.limitOf(subject), (limit) =>
+    after(context.calls.create(record, limit), (evictions) => {
+      tellEvictions(context, evictions)
+      return { id, record }
+    }),
+  )
 }
 
 /** Applies changes to a record; with `ifVersion` only while it has that version. */
@@ -53,31 +64,68 @@ export function updateRecord(
   )
 }
 
-/** Moves a record to a new id, with the changes; the old id is dead. */
-export function moveRecord(
-  context: SessionContext,
-  { record }: Written,
-  changes: DataChanges,
-  subject: string | undefined,
-  times: RecordTimes,
-  ifVersion?: number,
-): Awaitable<WriteResult> {
-  const id = newId(subject)
-  const next: SessionRecord = { ...changed(record, changes, times), key: keyOf(id), subject }
-  const outcome = context.rotates
-    ? context.calls.rotate(record.key, next.key, { ...changes, subject, times, ifVersion })
-    : moveInTwoSteps(context, record, next)
-  return after(outcome, (result) => (result === 'updated' ? { id, record: next } : result))
+/** What a move does besides giving a new id. */
+export interface Move {
+  readonly changes: DataChanges
+  readonly times: RecordTimes
+  readonly subject: string | undefined
+  readonly signIn: SignIn | undefined
+  readonly ifVersion: number | undefined
+}
+
+/**
+ * Moves a record to a new id, with the changes. The old id is dead, unless nobody signs in or out: then it stays good
+ * until the new one has come back from the client, and for the grace.
+ */
+export function moveRecord(context: SessionContext, { id, record }: Written, move: Move): Awaitable<WriteResult> {
+  const { changes, times, subject, signIn } = move
+  const goesOn = context.rotates && subject === record.subject && signIn === undefined
+  const nextId = goesOn ? successorOf(id) : newId(subject)
+  const next: SessionRecord = {
+    ...changed(record, changes, times),
+    ...signIn,
+    key: keyOf(nextId),
+    subject,
+    authenticatedAt: subject === undefined ? undefined : (signIn ?? record).authenticatedAt,
+    rotatedAt: times.lastSeenAt,
+    formerKey: goesOn ? record.key : undefined,
+  }
+  const patch: RotatePatch = {
+    ...changes,
+    times,
+    ifVersion: move.ifVersion,
+    subject,
+    rotatedAt: next.rotatedAt,
+    signIn,
+    sealedId: goesOn ? sealId(nextId, id) : undefined,
+  }
+  const limited = subject === undefined || subject === record.subject ? undefined : context.limitOf(subject)
+  return after(limited, (limit) =>
+    after(
+      context.rotates
+        ? context.calls.rotate(record.key, next.key, { ...patch, limit })
+        : inTwoSteps(context, record, next),
+      (outcome) => {
+        if (typeof outcome === 'object') tellEvictions(context, outcome)
+        else if (outcome !== 'updated') return outcome
+        return { id: nextId, record: next }
+      },
+    ),
+  )
 }
 
 /** For a store that can't rotate: the new record first, so that nothing is lost if the second step fails. */
-function moveInTwoSteps({ calls }: SessionContext, record: SessionRecord, next: SessionRecord): Awaitable<Outcome> {
+function inTwoSteps({ calls }: SessionContext, record: SessionRecord, next: SessionRecord): Awaitable<Outcome> {
   return after(calls.create({ ...next, version: 1 }), () =>
     after(calls.delete(record.key), (existed): Awaitable<Outcome> => {
       // It was ended in the meantime, so it must not live on under a new id.
       return existed ? 'updated' : after(calls.delete(next.key), () => 'gone' as const)
     }),
   )
+}
+
+function tellEvictions(context: SessionContext, evictions: Evictions | undefined): void {
+  for (const handle of evictions?.evicted ?? []) context.emit({ type: 'evicted', handle })
 }
 
 function changed(record: SessionRecord, changes: DataChanges, times: RecordTimes): SessionRecord {

@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { after } from '../core/calls.js'
-import type { Carrier } from '../core/context.js'
+import type { Carrier, Client } from '../core/context.js'
 import { SessionError } from '../core/errors.js'
 import type { OpenSession } from '../core/open-session.js'
 import type { Session } from '../core/session.js'
+import type { SignInOptions } from '../core/sign-in.js'
 import type { Awaitable } from '../core/store.js'
 import { isTokenShaped } from '../core/token.js'
 import { cookieName, cookieValues, setCookieText } from './cookie-text.js'
+import { deviceLabel } from './device.js'
 import type { Door } from './door.js'
 import { failureOf, type Failure } from './failure.js'
 import type { HeadChanges } from './head.js'
@@ -18,6 +20,7 @@ const MAX_COOKIES = 3
 /** Where a request says whether it came over HTTPS: Express's and Fastify's requests know of proxies. */
 export interface ConnectionFacts {
   readonly protocol?: unknown
+  readonly ip?: unknown
   readonly socket?: unknown
 }
 
@@ -58,6 +61,30 @@ export class Exchange implements Carrier, HeadKeeper {
     })
   }
 
+  get isReachable(): boolean {
+    return isHeadHeld(this.#response) && this.#isDeliverable
+  }
+
+  get client(): Client {
+    const { ip, socket } = this.#connection
+    const address = typeof ip === 'string' ? ip : (socket as { remoteAddress?: string } | undefined)?.remoteAddress
+    return { device: deviceLabel(this.#request.headers['user-agent']), ip: address }
+  }
+
+  /**
+   * Signs somebody in, see `SessionService.login`.
+   *
+   * @throws SessionError `REQUEST_WITHOUT_SESSION` if the session was never opened.
+   */
+  signIn(data: Readonly<Record<string, unknown>>, options: SignInOptions): Promise<void> {
+    this.#isRead = true
+    if (this.#open) return this.#open.signIn(data, options)
+    throw new SessionError(
+      'REQUEST_WITHOUT_SESSION',
+      'The session of this request is not open yet. Sign in from a handler.',
+    )
+  }
+
   assertReachable(): void {
     if (!isHeadHeld(this.#response)) {
       throw new SessionError(
@@ -66,8 +93,7 @@ export class Exchange implements Carrier, HeadKeeper {
           'Change the session before the first byte of the body, or call `await session.save()` before it.',
       )
     }
-    if (!this.#isBearer && this.#isSecureCookie && !this.#isSecureConnection)
-      throw this.#door.undeliverable(this.#request)
+    if (!this.#isDeliverable) throw this.#door.undeliverable(this.#request)
   }
 
   settle(): Awaitable<void> {
@@ -119,6 +145,10 @@ export class Exchange implements Carrier, HeadKeeper {
     return header === undefined
       ? NO_TOKENS
       : cookieValues(header, cookieName(cookie, this.#isSecureCookie), MAX_COOKIES)
+  }
+
+  get #isDeliverable(): boolean {
+    return this.#isBearer || !this.#isSecureCookie || this.#isSecureConnection
   }
 
   get #isSecureCookie(): boolean {

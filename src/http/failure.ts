@@ -41,6 +41,11 @@ const ANSWERS: Readonly<Partial<Record<SessionErrorCode, Answer>>> = {
     reason: 'Internal Server Error',
     message: 'Your session could not be saved: its cookie can not be delivered on this connection.',
   },
+  SESSION_LIMIT_REACHED: {
+    statusCode: 409,
+    reason: 'Conflict',
+    message: 'You are signed in on as many devices as you may be. Sign out on one of them first.',
+  },
   OPTIONS_INVALID: {
     statusCode: 500,
     reason: 'Internal Server Error',

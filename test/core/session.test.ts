@@ -1,52 +1,8 @@
-import type { SessionError } from 'latchkey/core'
-import { SessionEngine, type Carrier, type OpenSession, type SessionEvent, type SessionStore } from 'latchkey/core'
+import { SessionEngine, type OpenSession, type SessionError, type SessionStore } from 'latchkey/core'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { FailingStore, ManualClock } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
-
-const carrier: Carrier = { presented: true, assertReachable() {} }
-
-interface Setup {
-  readonly engine: SessionEngine
-  readonly store: FailingStore
-  readonly clock: ManualClock
-  readonly events: SessionEvent[]
-  /** Opens the session of a token, as a request would. */
-  open(token?: string): Promise<OpenSession>
-  /** A stored session with this data, and its token. */
-  stored(data: object): Promise<string>
-  /** What a later request would find. */
-  data(token: string): Promise<object>
-}
-
-function setUp(wrap: (store: SessionStore) => SessionStore = (store) => store): Setup {
-  const clock = new ManualClock()
-  const store = new FailingStore(new MemoryStore({ clock: clock.now }))
-  const events: SessionEvent[] = []
-  const engine = new SessionEngine({
-    store: wrap(store),
-    secret: 's'.repeat(32),
-    clock: clock.now,
-    onEvent: (event) => events.push(event),
-  })
-  const open = async (token?: string): Promise<OpenSession> => engine.open(token === undefined ? [] : [token], carrier)
-  return {
-    engine,
-    store,
-    clock,
-    events,
-    open,
-    async stored(data) {
-      const visit = await open()
-      Object.assign(visit.session, data)
-      await visit.commit()
-      return visit.signedToken
-    },
-    async data(token) {
-      return { ...(await open(token)).session }
-    },
-  }
-}
+import { carrier, setUp } from '../support/engine.js'
 
 const withCode = (code: string): unknown => expect.objectContaining({ code })
 
@@ -226,35 +182,6 @@ describe('reload and save', () => {
   })
 })
 
-describe('rotate', () => {
-  test('moves the session to a new id with its data, its handle and its deadlines', async () => {
-    const { open, stored, data, clock } = setUp()
-    const token = await stored({ a: 1, userId: 1 })
-    const visit = await open(token)
-    const { handle } = visit
-    const { expires } = visit.cookie
-    clock.advance(1000)
-    Object.assign(visit.session, { b: 2 })
-    await visit.session.rotate()
-    expect(await data(token)).toEqual({})
-    const next = await open(visit.signedToken)
-    expect({ ...next.session }).toEqual({ a: 1, userId: 1, b: 2 })
-    expect(next.handle).toBe(handle)
-    expect(next.cookie.expires).toEqual(expires)
-  })
-
-  test('a write of a request with the old id is dropped and does not delete the new cookie', async () => {
-    const { open, stored, events } = setUp()
-    const token = await stored({ a: 1 })
-    const slow = await open(token)
-    await (await open(token)).session.rotate()
-    Object.assign(slow.session, { b: 2 })
-    await slow.commit()
-    expect(slow.tokenChange).toBe('keep')
-    expect(events.at(-1)).toMatchObject({ type: 'revoked-during-request', reason: 'rotated' })
-  })
-})
-
 describe('update', () => {
   test('a hundred requests that count at once count to a hundred', async () => {
     const { open, stored, data } = setUp()
@@ -367,7 +294,7 @@ describe('a store with the five verbs and no abilities', () => {
   })
 
   test('rotates in two steps', async () => {
-    const { open, stored, data } = setUp(bare)
+    const { open, stored, data } = setUp({}, bare)
     const token = await stored({ cart: 1 })
     const visit = await open(token)
     Object.assign(visit.session, { userId: 1 })
@@ -380,7 +307,7 @@ describe('a store with the five verbs and no abilities', () => {
   })
 
   test('what was ended between the two steps does not live on', async () => {
-    const { open, stored, data, store } = setUp(bare)
+    const { open, stored, data, store } = setUp({}, bare)
     const token = await stored({ userId: 1 })
     const visit = await open(token)
     const gate = store.hold('delete')

@@ -1,0 +1,52 @@
+import { after, isPromise } from './calls.js'
+import type { SessionContext } from './context.js'
+import type { SessionRecord } from './record.js'
+import type { Awaitable } from './store.js'
+
+/** What is noted in the store while the handler runs, and awaited at the end of the request, where it costs no extra wait. */
+export class Background {
+  #touching: Awaitable<boolean> | undefined
+  #confirming: Awaitable<boolean> | undefined
+
+  get isUnderWay(): boolean {
+    return this.#touching !== undefined || this.#confirming !== undefined
+  }
+
+  /** Notes that the session is used, if that is due. */
+  touch({ options, calls }: SessionContext, record: SessionRecord, now: number): void {
+    const due = Math.min(options.touchInterval, record.idleTimeout / 4)
+    if (now - record.lastSeenAt < due) return
+    // A touch that fails costs at most one interval of idle time: the event tells of it, the request goes on.
+    this.#touching = quietly(() => calls.touch(record.key, now), true)
+  }
+
+  /** Notes that the client has the new id, which starts the grace of the one before. If that fails, it is done next time. */
+  confirm({ options, calls }: SessionContext, { key, formerKey }: SessionRecord, now: number): void {
+    if (formerKey === undefined) return
+    const confirming = (): Awaitable<boolean> =>
+      after(calls.confirm(key, formerKey, now + options.rotationGrace), () => true)
+    this.#confirming = quietly(confirming, false)
+  }
+
+  /** Whether the former id is known to be on its way out: only then may the session rotate once more. */
+  get confirmed(): Awaitable<boolean> {
+    return this.#confirming ?? true
+  }
+
+  /** Waits for all of it. `false` if the touch met no record. */
+  settle(): Awaitable<boolean> {
+    const [touching, confirming] = [this.#touching ?? true, this.#confirming]
+    this.#touching = undefined
+    this.#confirming = undefined
+    return confirming === undefined ? touching : after(confirming, () => touching)
+  }
+}
+
+function quietly(call: () => Awaitable<boolean>, otherwise: boolean): Awaitable<boolean> {
+  try {
+    const done = call()
+    return isPromise(done) ? done.then(undefined, () => otherwise) : done
+  } catch {
+    return otherwise
+  }
+}

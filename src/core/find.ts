@@ -1,0 +1,121 @@
+import { after, isPromise } from './calls.js'
+import type { SessionContext } from './context.js'
+import { SessionError } from './errors.js'
+import { isExpired } from './expiry.js'
+import { unsealId } from './former.js'
+import { keyOf } from './id.js'
+import { isFormerKey, type FormerKey, type SessionRecord } from './record.js'
+import type { Awaitable } from './store.js'
+
+/** A live record, and how the id that led to it stands to it. */
+export interface Found {
+  /** The id of the record where it is known, otherwise the one that was asked for. */
+  readonly id: string
+  readonly record: SessionRecord
+  /**
+   * - `current`: the id that was asked for is the record's;
+   * - `unseen`: the record has a new id, which has never come back from the client; it is `id`;
+   * - `former`: the record has a new id, and the client has it.
+   */
+  readonly sight: 'current' | 'unseen' | 'former'
+}
+
+/** How many rotations are followed from one id. More can only follow each other within the grace. */
+const MAX_STEPS = 16
+
+/**
+ * The live record of an id, also when it has moved on to a new one lately. `undefined` if there is none.
+ *
+ * An id that was rotated away longer ago than the grace finds nothing: its use is told as `reuse-detected`.
+ *
+ * @throws SessionError `STORE_UNAVAILABLE`
+ */
+export function findRecord(context: SessionContext, id: string): Awaitable<Found | undefined> {
+  return find(context, id, keyOf(id), true)
+}
+
+/**
+ * Where the record of `key` is now, for a request that held it when it moved: that request goes on with it however long
+ * it takes. `undefined` if the key is dead.
+ *
+ * @throws SessionError `STORE_UNAVAILABLE`
+ */
+export function findAgain(context: SessionContext, id: string, key: string): Awaitable<Found | undefined> {
+  return find(context, id, key, false)
+}
+
+/** @param isJudged - whether a former id must still be good */
+function find(context: SessionContext, id: string, key: string, isJudged: boolean): Awaitable<Found | undefined> {
+  return after(loadReadable(context, key), (found) => {
+    if (found === undefined) return undefined
+    if (isFormerKey(found)) return follow(context, id, found, isJudged, MAX_STEPS)
+    return isExpired(found, context.options.clock()) ? undefined : { id, record: found, sight: 'current' }
+  })
+}
+
+function follow(
+  context: SessionContext,
+  id: string,
+  former: FormerKey,
+  isJudged: boolean,
+  steps: number,
+): Awaitable<Found | undefined> {
+  if (isJudged && former.goodUntil !== undefined && context.options.clock() >= former.goodUntil) {
+    return after(reused(context, former, MAX_STEPS), () => undefined)
+  }
+  const next = former.sealedId === undefined ? undefined : unsealId(former.sealedId, id, former.movedTo)
+  return after(loadReadable(context, former.movedTo), (found): Awaitable<Found | undefined> => {
+    if (found === undefined) return undefined
+    if (isFormerKey(found)) return steps > 0 ? follow(context, next ?? id, found, isJudged, steps - 1) : undefined
+    if (isExpired(found, context.options.clock())) return undefined
+    return { id: next ?? id, record: found, sight: next === undefined ? 'former' : 'unseen' }
+  })
+}
+
+/** An id was used that its session has left behind: somebody else has a copy of it. */
+function reused(context: SessionContext, former: FormerKey, steps: number): Awaitable<void> {
+  return after(loadReadable(context, former.movedTo), (found): Awaitable<void> => {
+    if (found === undefined || steps === 0) return
+    if (isFormerKey(found)) return reused(context, found, steps - 1)
+    return tellReuse(context, found)
+  })
+}
+
+function tellReuse(context: SessionContext, { handle, key }: SessionRecord): Awaitable<void> {
+  context.emit({ type: 'reuse-detected', handle })
+  if (context.options.onReuse !== 'revoke') return
+  return after(endRecord(context, key, MAX_STEPS), (existed) => {
+    if (existed) context.emit({ type: 'revoked', handle, reason: 'reused' })
+  })
+}
+
+/**
+ * Deletes the record of a key wherever it is by now. `false` if there is none.
+ *
+ * @throws SessionError `STORE_UNAVAILABLE`
+ */
+export function endRecord(context: SessionContext, key: string, steps = MAX_STEPS): Awaitable<boolean> {
+  return after(context.calls.delete(key), (existed): Awaitable<boolean> => {
+    if (existed || !context.rotates || steps === 0) return existed
+    return after(loadReadable(context, key), (found): Awaitable<boolean> => {
+      if (found === undefined) return false
+      return endRecord(context, isFormerKey(found) ? found.movedTo : key, steps - 1)
+    })
+  })
+}
+
+/** What is under a key. A record that can't be read counts as absent, and is told of. */
+export function loadReadable(context: SessionContext, key: string): Awaitable<SessionRecord | FormerKey | undefined> {
+  try {
+    const found = context.calls.load(key)
+    return isPromise(found) ? found.then(undefined, (error: unknown) => unreadable(context, error)) : found
+  } catch (error) {
+    return unreadable(context, error)
+  }
+}
+
+/** Tells of a record that can't be read; throws every other error on. */
+export function unreadable(context: SessionContext, error: unknown): undefined {
+  if (!(error instanceof SessionError) || error.code !== 'RECORD_UNREADABLE') throw error
+  context.emit({ type: 'record-unreadable', error })
+}

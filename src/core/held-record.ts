@@ -1,0 +1,259 @@
+import { Background } from './background.js'
+import { after } from './calls.js'
+import { UNKNOWN_CLIENT, type Carrier, type SessionContext } from './context.js'
+import type { DataChanges, EncodedData } from './data.js'
+import { SessionError } from './errors.js'
+import { endRecord, findAgain, type Found } from './find.js'
+import { newHandle, newId } from './id.js'
+import type { Lifetime } from './lifetime.js'
+import type { Awaitable, Outcome } from './store.js'
+import { createRecord, moveRecord, updateRecord, type Written, type WriteResult } from './writes.js'
+
+/** Why a session moves to a new id: see the event `rotated`. */
+export type MoveReason = 'subject' | 'asked' | 'due'
+
+/**
+ * The record of one session during one request: what is known of it, where it is, and what the client is to be told of
+ * its id. Knows nothing of what the handler holds.
+ */
+export class HeldRecord {
+  /** What the answer says of the token: nothing, the one in use, or that it is over. */
+  tokenChange: 'keep' | 'set' | 'clear' = 'keep'
+  /** Whether it ended during this request: nothing is written any more. */
+  isOver = false
+
+  readonly #context: SessionContext
+  readonly #carrier: Carrier
+  readonly #lifetime: Lifetime
+  readonly #background = new Background()
+  #written: Written | undefined
+  #id: string | undefined
+  #handle: string | undefined
+  /**
+   * How the client stands to the id: it has `shown` it, it has `notYet`, or it has a newer one and `noLonger` needs it.
+   * Only the first may be rotated; the last is not sent again.
+   */
+  #standing: 'shown' | 'notYet' | 'noLonger' = 'notYet'
+  #isRotationDue = false
+
+  constructor(context: SessionContext, carrier: Carrier, lifetime: Lifetime) {
+    this.#context = context
+    this.#carrier = carrier
+    this.#lifetime = lifetime
+  }
+
+  /** What is stored, as far as this request knows; nothing for a session that is new or over. */
+  get written(): Written | undefined {
+    return this.#written
+  }
+
+  get id(): string {
+    return (this.#id ??= newId(undefined))
+  }
+
+  get handle(): string {
+    return (this.#handle ??= newHandle())
+  }
+
+  /** Whether its id is older than `rotateEvery`, and the client could be told of a new one. */
+  get isRotationDue(): boolean {
+    return this.#isRotationDue && this.#carrier.isReachable !== false
+  }
+
+  /** Whether the client has a newer id, which this request does not know. */
+  get isFormer(): boolean {
+    return this.#standing === 'noLonger'
+  }
+
+  /** Whether something is left for the end of the request, even if no handler looked at the session. */
+  get isUnsettled(): boolean {
+    return this.#background.isUnderWay || this.#isRotationDue || this.tokenChange !== 'keep'
+  }
+
+  /** Takes over what was found, and starts what is due of it. */
+  hold({ id, record, sight }: Found): void {
+    this.keep({ id, record })
+    const { rotateEvery } = this.#context.options
+    const { now } = this.#lifetime
+    this.#background.touch(this.#context, record, now)
+    if (sight !== 'current') return this.#goOn(sight)
+    this.#standing = 'shown'
+    this.#background.confirm(this.#context, record, now)
+    this.#isRotationDue = rotateEvery !== undefined && now - record.rotatedAt >= rotateEvery
+  }
+
+  /** Sends the token with the answer, unless the client has a newer one. */
+  sendToken(): void {
+    if (this.#standing !== 'noLonger') this.tokenChange = 'set'
+  }
+
+  /** Waits for what was started at the beginning of the request. `false` if no record was met by it. */
+  settle(): Awaitable<boolean> {
+    return this.#background.isUnderWay ? this.#background.settle() : true
+  }
+
+  /** Whether another id may take the place of this one: one that the client has not shown yet needs none. */
+  get mayRotate(): Awaitable<boolean> {
+    return this.#standing === 'shown' && this.#background.confirmed
+  }
+
+  create(subject: string | undefined, data: EncodedData): Awaitable<void> {
+    this.#carrier.assertReachable()
+    // A session that begins signed in gets the tag of its subject, whatever id the handler may have seen before.
+    const id = subject === undefined ? this.id : newId(subject)
+    const client = this.#carrier.client ?? UNKNOWN_CLIENT
+    const created = createRecord(this.#context, id, this.handle, subject, this.#lifetime.times, client, data)
+    return after(created, (written) => {
+      this.keep(written)
+      this.#isNew()
+      this.#context.emit({ type: 'created', handle: this.handle })
+    })
+  }
+
+  /** Applies changes; what is stored then is the caller's to {@link keep}. */
+  update(written: Written, changes: DataChanges, ifVersion?: number): Awaitable<WriteResult> {
+    return updateRecord(this.#context, written, changes, this.#lifetime.times, ifVersion)
+  }
+
+  /** Moves to a new id with the changes; what is stored then is the caller's to {@link keep}. */
+  move(
+    written: Written,
+    changes: DataChanges,
+    subject: string | undefined,
+    reason: MoveReason,
+    ifVersion?: number,
+  ): Awaitable<WriteResult> {
+    this.#carrier.assertReachable()
+    const isSignIn = subject !== undefined && reason === 'subject'
+    const times = isSignIn ? this.#lifetime.timesAfterSignIn : this.#lifetime.times
+    const client = this.#carrier.client ?? UNKNOWN_CLIENT
+    const signIn = isSignIn ? { authenticatedAt: times.lastSeenAt, ...client } : undefined
+    return after(moveRecord(this.#context, written, { changes, times, subject, signIn, ifVersion }), (result) => {
+      if (typeof result !== 'string') {
+        this.#isNew()
+        this.#context.emit({ type: 'rotated', handle: this.handle, reason })
+      }
+      return result
+    })
+  }
+
+  /** Notes that the session is used. */
+  touch(): Awaitable<unknown> {
+    if (!this.#written) return undefined
+    const touched = this.#context.calls.touch(this.#written.record.key, this.#lifetime.now)
+    return after(touched, (alive) => alive || this.findAgain('unknown'))
+  }
+
+  delete(reason: 'destroyed' | 'regenerated'): Awaitable<void> {
+    const written = this.#written
+    if (!written) {
+      if (this.#carrier.presented) this.tokenChange = 'clear'
+      return
+    }
+    return after(endRecord(this.#context, written.record.key), (existed) => {
+      this.tokenChange = 'clear'
+      if (existed) this.#context.emit({ type: 'revoked', handle: this.handle, reason })
+    })
+  }
+
+  /**
+   * The stored record, read again, wherever it is now.
+   *
+   * @throws SessionError `SESSION_GONE` if it is nowhere.
+   */
+  read(): Awaitable<Written> {
+    return after(this.#whereNow(), (found) => {
+      if (found) {
+        if (found.sight !== 'current') this.#goOn(found.sight)
+        return found
+      }
+      if (this.#written) this.endedElsewhere('unknown')
+      throw gone('There is nothing to read.')
+    })
+  }
+
+  /**
+   * Looks where the record is that a write did not meet, and takes over its new key, but not its data: they stay as this
+   * request knows them, so that only what it changed is written. `false` if it is nowhere; then the session is over,
+   * unless it is to `stay`.
+   */
+  findAgain(outcome: Exclude<Outcome, 'updated'> | 'unknown', otherwise: 'end' | 'stay' = 'end'): Awaitable<boolean> {
+    const mayBeThere = outcome !== 'gone' && this.#context.rotates
+    return after(mayBeThere ? this.#whereNow() : undefined, (found) => {
+      if (found && this.#written) {
+        const { data, version } = this.#written.record
+        this.#written = { id: found.id, record: { ...found.record, data, version } }
+        this.#id = found.id
+        if (found.sight !== 'current') this.#goOn(found.sight)
+        return true
+      }
+      if (otherwise === 'end') this.endedElsewhere(outcome)
+      return false
+    })
+  }
+
+  /** It was ended by somebody else, and stays so. */
+  endedElsewhere(outcome: Exclude<Outcome, 'updated'> | 'unknown'): void {
+    const reason = outcome === 'rotated' ? 'rotated' : 'gone'
+    this.#context.emit({ type: 'revoked-during-request', handle: this.handle, reason })
+    this.end()
+    // After a rotation the browser may hold the new cookie already: deleting it would sign the user out.
+    this.tokenChange = outcome === 'gone' ? 'clear' : 'keep'
+  }
+
+  /** Takes what is stored as the truth. */
+  keep(written: Written): void {
+    this.#written = written
+    this.#id = written.id
+    this.#handle = written.record.handle
+    this.#lifetime.known(written.record)
+  }
+
+  /** From now on there is no record, and none will be. */
+  end(): void {
+    this.startAnew()
+    this.isOver = true
+  }
+
+  /** From now on there is no record, but there may be one under another id. */
+  startAnew(): void {
+    this.isOver = false
+    this.#written = undefined
+    this.#id = undefined
+    this.#handle = undefined
+    this.#standing = 'notYet'
+    this.#isRotationDue = false
+    this.#lifetime.known(undefined)
+  }
+
+  /** @throws SessionError `SESSION_GONE` */
+  assertNotOver(): void {
+    if (this.isOver) throw gone('It was destroyed, revoked or rotated meanwhile, or it has expired.')
+  }
+
+  #whereNow(): Awaitable<Found | undefined> {
+    return this.#written && findAgain(this.#context, this.#written.id, this.#written.record.key)
+  }
+
+  /** The record has a new id already. */
+  #goOn(sight: 'unseen' | 'former'): void {
+    this.#isRotationDue = false
+    this.#standing = sight === 'former' ? 'noLonger' : 'notYet'
+    // The answer that brought the new id may have been lost: it goes out with this one too.
+    if (sight === 'unseen') this.tokenChange = 'set'
+  }
+
+  #isNew(): void {
+    this.tokenChange = 'set'
+    this.#standing = 'notYet'
+    this.#isRotationDue = false
+  }
+}
+
+/** The error for a session that a verb needs and that is not there. */
+export function gone(why: string): SessionError {
+  return new SessionError(
+    'SESSION_GONE',
+    `The session is not there any more. ${why} Sign in again, or begin a new one with regenerate().`,
+  )
+}
