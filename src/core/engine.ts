@@ -63,6 +63,16 @@ export class SessionEngine {
     return tokens.length === 0 ? open : this.#find(open, tokens, 0)
   }
 
+  /** The present moment by the clock of the options, in epoch milliseconds. */
+  get now(): number {
+    return this.#context.options.clock()
+  }
+
+  /** The option `rememberFor`, in milliseconds. */
+  get rememberFor(): Duration {
+    return this.#context.options.rememberFor
+  }
+
   /**
    * Whom data belong to, by the option `subject`; `undefined` for nobody.
    *

@@ -9,3 +9,6 @@ export const PUBLIC = 'latchkey:public'
 
 /** Metadata of `@Roles()`. */
 export const ROLES = 'latchkey:roles'
+
+/** Metadata of `@RequireRecentLogin()`. */
+export const RECENT_LOGIN = 'latchkey:recent-login'

@@ -1,17 +1,34 @@
-import { ServiceUnavailableException } from '@nestjs/common'
+import { ConflictException, ServiceUnavailableException } from '@nestjs/common'
 import { SessionError } from '../core/errors.js'
 import { failureOf } from '../http/failure.js'
 
 /** The store could not be asked: 503, with the code `STORE_UNAVAILABLE` in its body. `cause` is the {@link SessionError}. */
 export class SessionStoreUnavailableException extends ServiceUnavailableException {
   constructor(error: SessionError) {
-    super(JSON.parse(failureOf(error).body) as object, { cause: error })
+    super(bodyOf(error), { cause: error })
   }
 }
 
-/** Gives an error of the store its HTTP status; others pass. */
+/** The user has as many sessions as `maxSessions` allows: 409, with the code `SESSION_LIMIT_REACHED` in its body. `cause` is the {@link SessionError}. */
+export class SessionLimitException extends ConflictException {
+  constructor(error: SessionError) {
+    super(bodyOf(error), { cause: error })
+  }
+}
+
+/** Gives errors that are a client's to hear of their HTTP status; others pass. */
 export function asHttp(error: unknown): unknown {
-  return error instanceof SessionError && error.code === 'STORE_UNAVAILABLE'
-    ? new SessionStoreUnavailableException(error)
-    : error
+  if (!(error instanceof SessionError)) return error
+  switch (error.code) {
+    case 'STORE_UNAVAILABLE':
+      return new SessionStoreUnavailableException(error)
+    case 'SESSION_LIMIT_REACHED':
+      return new SessionLimitException(error)
+    default:
+      return error
+  }
+}
+
+function bodyOf(error: SessionError): object {
+  return JSON.parse(failureOf(error).body) as object
 }

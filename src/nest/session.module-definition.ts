@@ -8,6 +8,11 @@ export interface SessionModuleOptions extends SessionOptions {
    * `{ id: userId, email, role }` from the session.
    */
   readonly user?: ((session: Readonly<Record<string, unknown>>) => unknown) | undefined
+  /**
+   * What {@link SessionService.login} keeps in the session of a user. It must name the subject. Default:
+   * `{ userId: id, email, role }` of the user.
+   */
+  readonly signIn?: ((user: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>) | undefined
 }
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =

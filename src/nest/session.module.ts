@@ -48,7 +48,7 @@ export class SessionModule extends ConfigurableModuleClass implements OnApplicat
 }
 
 function openDoor(options: SessionModuleOptions, host: HttpAdapterHost): Door {
-  const { user: _user, ...sessionOptions } = options
+  const { user: _user, signIn: _signIn, ...sessionOptions } = options
   const logger = new Logger('SessionModule')
   const door = new Door({ log: (line) => logger.warn(line), ...sessionOptions }, () => trustProxyOf(host))
   mount(door, host)

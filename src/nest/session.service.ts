@@ -1,19 +1,38 @@
 import { Inject, Injectable } from '@nestjs/common'
 import type { Duration } from '../core/duration.js'
 import { invalid, shown } from '../core/options.js'
-import type { SessionData } from '../core/session.js'
-import type { Door } from '../http/door.js'
+import { SessionError } from '../core/errors.js'
+import type { SessionData, SessionVerbs } from '../core/session.js'
+import type { SessionInfo } from '../core/subject-sessions.js'
+import { exchangeOf, type Door } from '../http/door.js'
+import type { Exchange } from '../http/exchange.js'
 import { SESSION_DOOR, SESSION_OPTIONS } from './session.constants.js'
 import { asHttp } from './session.exceptions.js'
 import type { SessionModuleOptions } from './session.module-definition.js'
-import { recipeUser } from './session.user.js'
+import { recipeData, recipeUser } from './session.user.js'
+
+/** How {@link SessionService.login} signs somebody in. */
+export interface LoginOptions {
+  /**
+   * Keeps the session, used or not, for the option `rememberFor` (30 days), or for so many milliseconds; its cookie outlives
+   * the browser. Default: it lives as any other.
+   */
+  readonly remember?: boolean | Duration | undefined
+  /**
+   * What the session held before and keeps: everything, nothing, or the keys named. Default: everything, but nothing of a
+   * session that belonged to somebody else.
+   */
+  readonly keep?: boolean | readonly string[] | undefined
+}
 
 /**
- * Reads, changes and ends sessions by their id, from outside of their requests. These are the very records that
- * `req.session` uses; a session that is over is never brought back.
+ * Signs in and out; reads, changes and ends sessions from outside of their requests, by their id or by their subject.
+ * These are the very records that `req.session` uses; a session that is over is never brought back.
  *
- * An id is what `session.id` gives. Anything else is an id without a session. Every method throws
- * {@link SessionStoreUnavailableException} (503) where the store fails or passes its deadline.
+ * An id is what `session.id` gives; anything else is an id without a session. A subject is given as the session has it,
+ * by default `session.userId`: a string, a number or a bigint. Every method throws {@link SessionStoreUnavailableException}
+ * (503) where the store fails or passes its deadline, and those by subject throw a `SessionError` `SUBJECT_INVALID` for
+ * what can't be one.
  */
 @Injectable()
 export class SessionService {
@@ -23,6 +42,74 @@ export class SessionService {
   constructor(@Inject(SESSION_DOOR) door: Door, @Inject(SESSION_OPTIONS) options: SessionModuleOptions) {
     this.#door = door
     this.#options = options
+  }
+
+  /**
+   * Signs a user in on the session of this request: a new id, a new `authenticatedAt`, and the old id is dead. It is stored
+   * when the promise resolves. What the session holds of the user is `{ userId, email, role }`, or what the option
+   * `signIn` makes of it.
+   *
+   * @param request - the request of Express or of Fastify, as `@Req()` gives it
+   * @throws SessionError `SUBJECT_INVALID` for a user without an id, `REQUEST_WITHOUT_SESSION` for what is no request of ours
+   * @throws SessionLimitException (409) if the user has `maxSessions` sessions and `onLimit` is `refuse`
+   */
+  async login(request: object, user: object, { remember, keep }: LoginOptions = {}): Promise<void> {
+    const data = (this.#options.signIn ?? recipeData)(user as Readonly<Record<string, unknown>>)
+    const rememberFor = remember === true ? this.#door.engine.rememberFor : remember === false ? undefined : remember
+    if (rememberFor !== undefined) assertDuration('remember', rememberFor)
+    await exchangeBehind(request).signIn(data, { remember: rememberFor, keep }).catch(rethrow)
+  }
+
+  /** Ends the session of this request and deletes its cookie. Without a session it is not an error. */
+  async logout(request: object): Promise<void> {
+    await exchangeBehind(request).session?.destroy().catch(rethrow)
+  }
+
+  /**
+   * The live sessions of a subject, the first signed in first; nothing in them gives access.
+   *
+   * @param current - the session that is marked as the present one
+   */
+  list(subject: unknown, current?: Pick<SessionVerbs, 'handle'>): Promise<readonly SessionInfo[]> {
+    return this.#door.engine.subjects.list(subject, current?.handle).catch(rethrow)
+  }
+
+  /** How many live sessions a subject has. */
+  count(subject: unknown): Promise<number> {
+    return this.#door.engine.subjects.count(subject).catch(rethrow)
+  }
+
+  /** Ends the subject's session with this handle. `false` if the subject has none of that name, also where somebody else has. */
+  revoke(subject: unknown, handle: string): Promise<boolean> {
+    return this.#door.engine.subjects.revoke(subject, handle).catch(rethrow)
+  }
+
+  /**
+   * Ends all other sessions of whom this session belongs to, and answers how many.
+   *
+   * @throws SessionError `SUBJECT_INVALID` for a session that belongs to nobody.
+   */
+  async revokeOthers(session: SessionVerbs): Promise<number> {
+    const { engine } = this.#door
+    return engine.subjects.revokeAll(engine.subjectOf(session), session.handle).catch(rethrow)
+  }
+
+  /**
+   * Ends all sessions of a subject, and answers how many. Every sign-in that was done before the call is dead when it
+   * answers, and nothing that is under way brings it back.
+   */
+  revokeAll(subject: unknown): Promise<number> {
+    return this.#door.engine.subjects.revokeAll(subject).catch(rethrow)
+  }
+
+  /**
+   * Writes these keys into all live sessions of a subject, such as a role that changes now; a key that is `undefined` is
+   * removed. Answers into how many. The deadlines stay.
+   *
+   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`
+   */
+  updateAll<Data extends object = SessionData>(subject: unknown, partial: Partial<Data>): Promise<number> {
+    return this.#door.engine.subjects.updateAll(subject, partial as Record<string, unknown>).catch(rethrow)
   }
 
   /** A copy of the session's data; `undefined` if there is no such session. Does not count as use of it. */
@@ -38,9 +125,7 @@ export class SessionService {
    *   `OPTIONS_INVALID` for a `ttl` that is no positive number.
    */
   setSession<Data extends object = SessionData>(id: string, data: Partial<Data>, ttl?: Duration): Promise<boolean> {
-    if (ttl !== undefined && !(Number.isFinite(ttl) && ttl > 0)) {
-      throw invalid(`The ttl is ${shown(ttl)}. Give a positive number of milliseconds, such as minutes(30).`)
-    }
+    if (ttl !== undefined) assertDuration('ttl', ttl)
     return this.#door.engine.write(id, data as Record<string, unknown>, 'replace', ttl).catch(rethrow)
   }
 
@@ -70,6 +155,20 @@ export class SessionService {
     if (this.#door.engine.subjectOf(data) === undefined) return undefined
     return (this.#options.user ?? recipeUser)(data)
   }
+}
+
+function exchangeBehind(request: object): Exchange {
+  const exchange = exchangeOf((request as { raw?: object }).raw ?? request)
+  if (exchange) return exchange
+  throw new SessionError(
+    'REQUEST_WITHOUT_SESSION',
+    'This request never got a session. Give the request that @Req() gives, of an application with SessionModule.',
+  )
+}
+
+function assertDuration(name: string, value: unknown): void {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return
+  throw invalid(`The ${name} is ${shown(value)}. Give a positive number of milliseconds, such as minutes(30).`)
 }
 
 function rethrow(error: unknown): never {

@@ -6,3 +6,9 @@ export function recipeUser(session: Readonly<Record<string, unknown>>): {
 } {
   return { id: session['userId'], email: session['email'], role: session['role'] }
 }
+
+/** What the recipe keeps of a user: `{ userId: id, email, role }`, as far as the user has them. */
+export function recipeData(user: object): Readonly<Record<string, unknown>> {
+  const { id, email, role } = user as { readonly id?: unknown; readonly email?: unknown; readonly role?: unknown }
+  return { userId: id, email, role }
+}

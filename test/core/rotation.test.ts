@@ -1,6 +1,6 @@
 import { hours, minutes, seconds, type EngineOptions } from 'latchkey/core'
 import { describe, expect, test } from 'vitest'
-import { setUp } from '../support/engine.js'
+import { bare, setUp } from '../support/engine.js'
 
 const GRACE = seconds(10)
 
@@ -324,8 +324,6 @@ describe('rotateEvery', () => {
   })
 
   test('is refused with a store that can not rotate', () => {
-    const bare = { abilities: new Set<never>() }
-    const wrap: NonNullable<Parameters<typeof setUp>[1]> = (store) => Object.setPrototypeOf(bare, store) as typeof store
-    expect(() => setUp({ rotateEvery: 1 }, wrap)).toThrow(/rotateEvery needs a store with the ability rotating/)
+    expect(() => setUp({ rotateEvery: 1 }, bare)).toThrow(/rotateEvery needs a store with the ability rotating/)
   })
 })

@@ -1,8 +1,8 @@
-import { SessionEngine, type OpenSession, type SessionError, type SessionStore } from 'latchkey/core'
+import { SessionEngine, type OpenSession, type SessionError } from 'latchkey/core'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { FailingStore, ManualClock } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
-import { carrier, setUp } from '../support/engine.js'
+import { bare, carrier, setUp } from '../support/engine.js'
 
 const withCode = (code: string): unknown => expect.objectContaining({ code })
 
@@ -283,16 +283,6 @@ describe('a sign-in whose session changed under it', () => {
 })
 
 describe('a store with the five verbs and no abilities', () => {
-  const bare = (store: SessionStore): SessionStore => ({
-    name: 'bare',
-    abilities: new Set(),
-    load: (key) => store.load(key),
-    create: (record) => store.create(record),
-    update: (key, patch) => store.update(key, patch),
-    touch: (key, lastSeenAt) => store.touch(key, lastSeenAt),
-    delete: (key) => store.delete(key),
-  })
-
   test('rotates in two steps', async () => {
     const { open, stored, data } = setUp({}, bare)
     const token = await stored({ cart: 1 })

@@ -60,3 +60,14 @@ export function setUp(
     },
   }
 }
+
+/** A store with the five verbs and no abilities. */
+export const bare = (store: SessionStore): SessionStore => ({
+  name: 'bare',
+  abilities: new Set(),
+  load: (key) => store.load(key),
+  create: (record) => store.create(record),
+  update: (key, patch) => store.update(key, patch),
+  touch: (key, lastSeenAt) => store.touch(key, lastSeenAt),
+  delete: (key) => store.delete(key),
+})
