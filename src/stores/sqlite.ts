@@ -1,36 +1,22 @@
-import { SessionError } from '../core/errors.js'
+import { limitReached } from '../core/errors.js'
 import type { Clock } from '../core/expiry.js'
-import type { RecordPatch, RotatePatch, SessionRecord } from '../core/record.js'
+import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
 import {
+  REUSE_KNOWN_FOR,
   ROTATED_FOR,
   type Ability,
+  type BySubject,
   type Closing,
+  type Evictions,
   type Outcome,
   type Rotating,
   type SessionStore,
   type Sweeping,
 } from '../core/store.js'
-import {
-  isTaken,
-  isUnreadable,
-  reason,
-  retryBusy,
-  type SqliteDatabase,
-  type SqliteStatement,
-  type SqliteValue,
-} from './sqlite/driver.js'
-import { prepareTable, type Statement } from './sqlite/layout.js'
+import { Connection } from './sqlite/connection.js'
 import { checkOptions, type SqliteStoreOptions, unavailable } from './sqlite/options.js'
-import {
-  integer,
-  patchValues,
-  recordFrom,
-  recordValues,
-  refusal,
-  type Row,
-  textValue,
-  unreadable,
-} from './sqlite/row.js'
+import { foundIn, handlesFrom, recordsFrom, refusal, taken } from './sqlite/row.js'
+import { dataText, integer, movedText, moveValues, patchValues, recordValues, textValue } from './sqlite/values.js'
 
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqliteValue } from './sqlite/driver.js'
 export type { SqliteStoreOptions } from './sqlite/options.js'
@@ -39,151 +25,143 @@ export type { SqliteStoreOptions } from './sqlite/options.js'
  * Keeps sessions in a SQLite file: for one process or several on one machine, through restarts and `kill -9`.
  *
  * Every verb answers synchronously and is one statement or one transaction. What the driver throws goes out as it is.
+ * A row that can't be read is still its subject's: it is counted, keeps its place in a limit and is removed like others.
  * What a power cut can cost: `docs/reference/stores-sqlite.md`.
  */
-export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
+export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping, Closing {
   readonly name = 'sqlite'
-  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['rotating', 'sweeping', 'closing'])
-  readonly #database: SqliteDatabase
-  readonly #isOwned: boolean
-  readonly #statements: Readonly<Record<Statement, SqliteStatement>>
+  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['by-subject', 'rotating', 'sweeping', 'closing'])
+  readonly #connection: Connection
   readonly #clock: Clock
-  #isClosed = false
 
   /** Throws `OPTIONS_INVALID` for an option that can't work, and `STORE_UNAVAILABLE` for a file that can't be used. */
   constructor(options: SqliteStoreOptions) {
     const { database, isOwned, table, clock } = checkOptions(options)
-    this.#database = database
-    this.#isOwned = isOwned
     this.#clock = clock
     try {
-      this.#statements = retryBusy(() => prepareTable(database, table))
+      this.#connection = new Connection(database, isOwned, table)
     } catch (error) {
-      if (isOwned) database.close()
       throw unavailable(options.path, error)
     }
   }
 
-  load(key: string): SessionRecord | undefined {
-    let row: unknown
-    try {
-      row = this.#statement('load').get(key, this.#clock())
-    } catch (error) {
-      throw translated(error)
-    }
-    // Drivers differ in what they give for no row.
-    return row === undefined || row === null ? undefined : recordFrom(key, row as Row)
+  load(key: string): SessionRecord | FormerKey | undefined {
+    const row = this.#connection.row('load', key, this.#clock())
+    return row && foundIn(key, row)
   }
 
-  create(record: SessionRecord): void {
-    if (this.#run('create', ...recordValues(record), this.#clock()) === 0) throw taken()
+  create(record: SessionRecord, limit?: SubjectLimit): Evictions | undefined {
+    if (record.subject === undefined || limit === undefined) {
+      this.#insert(record, this.#clock())
+      return undefined
+    }
+    return this.#connection.transaction(() => {
+      const now = this.#clock()
+      this.#insert(record, now)
+      return this.#keepLimit(record.subject, limit, record.key, now)
+    })
   }
 
   update(key: string, patch: RecordPatch): Outcome {
     const now = this.#clock()
-    if (this.#run('update', ...patchValues(patch), key, now, patch.ifVersion ?? null) > 0) return 'updated'
+    if (this.#connection.run('update', ...patchValues(patch), key, now, patch.ifVersion ?? null) > 0) return 'updated'
     return this.#whyNot(key, now, patch.ifVersion)
   }
 
   touch(key: string, lastSeenAt: number): boolean {
     const now = this.#clock()
     const seen = integer(lastSeenAt)
-    if (this.#run('touch', seen, seen, key, now) > 0) return true
+    if (this.#connection.run('touch', seen, seen, key, now) > 0) return true
     this.#whyNot(key, now, undefined)
     return false
   }
 
   /** A row that can't be read is removed too. */
   delete(key: string): boolean {
-    return this.#run('delete', key, this.#clock()) > 0
+    return this.#connection.run('delete', key, this.#clock()) > 0
   }
 
   /** A `newKey` that is taken is refused with `RECORD_EXISTS`, and everything is left as it was. */
-  rotate(key: string, newKey: string, patch: RotatePatch): Outcome {
-    return this.#inTransaction(() => {
+  rotate(key: string, newKey: string, patch: RotatePatch): Outcome | Evictions {
+    return this.#connection.transaction(() => {
       const now = this.#clock()
-      this.#run('dropEnded', newKey, now)
-      const values = [newKey, textValue(patch.subject), ...patchValues(patch), key, now, patch.ifVersion ?? null]
-      if (this.#run('move', ...values) === 0) return this.#whyNot(key, now, patch.ifVersion)
-      this.#run('mark', key, now + ROTATED_FOR, now + ROTATED_FOR)
-      return 'updated'
+      this.#connection.run('dropEnded', newKey, now)
+      const values = [...moveValues(key, newKey, patch), key, now, patch.ifVersion ?? null]
+      if (this.#connection.run('move', ...values) === 0) return this.#whyNot(key, now, patch.ifVersion)
+      const { sealedId } = patch
+      const former = sealedId === undefined ? undefined : { movedTo: newKey, sealedId, goodUntil: undefined }
+      // Without an end of its own it is known until the lifetime of the record ends.
+      const until = former ? null : integer(now + ROTATED_FOR)
+      this.#connection.run('mark', key, until, movedText(former), newKey)
+      return this.#keepLimit(patch.subject, patch.limit, newKey, now) ?? 'updated'
     })
   }
 
+  confirm(key: string, formerKey: string, goodUntil: number): void {
+    this.#connection.transaction(() => {
+      const now = this.#clock()
+      if (this.#connection.run('forget', key, now, formerKey) === 0) return
+      const until = integer(goodUntil)
+      const former = { movedTo: key, sealedId: undefined, goodUntil: until }
+      this.#connection.run('settle', movedText(former), until + REUSE_KNOWN_FOR, formerKey, now)
+    })
+  }
+
+  list(subject: string): readonly SessionRecord[] {
+    return recordsFrom(this.#connection.rows('list', textValue(subject), this.#clock()))
+  }
+
+  count(subject: string): number {
+    return Number(this.#connection.row('count', textValue(subject), this.#clock())?.['count'])
+  }
+
+  revoke(subject: string, handle: string): boolean {
+    return this.#connection.run('revoke', textValue(subject), this.#clock(), textValue(handle)) > 0
+  }
+
+  revokeAll(subject: string, exceptHandle?: string): readonly string[] {
+    return handlesFrom(this.#connection.rows('revokeAll', textValue(subject), this.#clock(), textValue(exceptHandle)))
+  }
+
+  /** A row whose data can't be read is left out. */
+  updateAll(subject: string, { set, remove }: Pick<RecordPatch, 'set' | 'remove'>): number {
+    return this.#connection.run('updateAll', dataText(set, remove), textValue(subject), this.#clock())
+  }
+
+  /** Removes also what rotations have left behind, once its time is over, and counts it. */
   sweep(limit: number): number {
-    return this.#run('sweep', this.#clock(), Math.min(Math.max(0, Math.floor(limit)), Number.MAX_SAFE_INTEGER))
+    const most = Math.min(Math.max(0, Math.floor(limit)), Number.MAX_SAFE_INTEGER)
+    return this.#connection.run('sweep', this.#clock(), most)
   }
 
   /** Closes the file that the store opened, its log written back into it; a database that was handed in stays open. */
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    if (!this.#isOwned) return
-    try {
-      // Some drivers do this at close, libsql when its statements are collected.
-      this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)')
-    } finally {
-      this.#database.close()
-    }
+    this.#connection.close()
   }
 
-  /** Runs a statement that writes, and answers how many rows it changed. */
-  #run(name: Statement, ...values: SqliteValue[]): number {
-    try {
-      return Number(this.#statement(name).run(...values).changes)
-    } catch (error) {
-      throw translated(error)
-    }
+  #insert(record: SessionRecord, now: number): void {
+    if (this.#connection.run('create', ...recordValues(record), now) === 0) throw taken()
+  }
+
+  /** Makes room for the session that was just written under `key`. A refusal takes that write back. */
+  #keepLimit(
+    subject: string | undefined,
+    limit: SubjectLimit | undefined,
+    key: string,
+    now: number,
+  ): Evictions | undefined {
+    if (subject === undefined || limit === undefined) return undefined
+    const others = this.#connection.rows('others', textValue(subject), now, key)
+    const excess = others.length + 1 - limit.max
+    if (excess <= 0) return undefined
+    if (limit.onLimit === 'refuse') throw limitReached(limit.max)
+    this.#connection.run('evict', textValue(subject), now, key, excess)
+    return { evicted: handlesFrom(others.slice(0, excess)) }
   }
 
   /** Why a write met no row. A look after it: nothing was written either way. */
   #whyNot(key: string, now: number, ifVersion: number | undefined): Outcome {
-    const row = this.#statement('state').get(key) as Row | undefined | null
+    const row = this.#connection.row('state', key)
     return row ? refusal(row, now, ifVersion) : 'gone'
   }
-
-  /** A savepoint for a database that was handed in: it may be in a transaction already. */
-  #inTransaction<T>(work: () => T): T {
-    this.#refuseClosed()
-    this.#database.exec(this.#isOwned ? 'BEGIN IMMEDIATE' : 'SAVEPOINT latchkey')
-    try {
-      const result = work()
-      this.#database.exec(this.#isOwned ? 'COMMIT' : 'RELEASE latchkey')
-      return result
-    } catch (error) {
-      this.#rollback()
-      throw error
-    }
-  }
-
-  #rollback(): void {
-    try {
-      this.#database.exec(this.#isOwned ? 'ROLLBACK' : 'ROLLBACK TO latchkey; RELEASE latchkey')
-    } catch {
-      // After some errors (a full disk) SQLite has rolled back by itself. What went wrong is the first error.
-    }
-  }
-
-  #statement(name: Statement): SqliteStatement {
-    this.#refuseClosed()
-    return this.#statements[name]
-  }
-
-  #refuseClosed(): void {
-    if (!this.#isClosed) return
-    throw new SessionError('STORE_CLOSED', 'The SQLite store was closed. Close it only after the last request.')
-  }
-}
-
-/** The driver's error as it is, except for those that have a name of ours. */
-function translated(error: unknown): unknown {
-  if (isTaken(error)) return taken()
-  return isUnreadable(error) ? unreadable(reason(error)) : error
-}
-
-function taken(): SessionError {
-  return new SessionError(
-    'RECORD_EXISTS',
-    'The key of a new session is already taken. Create each session with a new id.',
-  )
 }

@@ -90,10 +90,10 @@ export function isTaken(error: unknown): boolean {
   )
 }
 
-/** Whether what is in a row kept SQLite or its driver from reading it: data that are no JSON, an integer beyond those of JavaScript. */
+/** Whether what is in a row kept SQLite from reading it: data that are no JSON, bytes where a text or a number belongs. */
 export function isUnreadable(error: unknown): boolean {
-  const { code, message } = error as DriverError
-  return code === 'ERR_OUT_OF_RANGE' || (typeof message === 'string' && message.includes('malformed JSON'))
+  const { message } = error as DriverError
+  return typeof message === 'string' && /malformed JSON|JSON cannot hold BLOB/.test(message)
 }
 
 /** What an error says, for the end of a message. */

@@ -1,63 +1,50 @@
 import { isUtf8 } from 'node:buffer'
-import { endsAt } from '../../core/expiry.js'
+import { types } from 'node:util'
 import { SessionError } from '../../core/errors.js'
-import { RECORD_FORMAT, type RecordPatch, type SessionRecord } from '../../core/record.js'
-import type { SqliteValue } from './driver.js'
+import { RECORD_FORMAT, type FormerKey, type SessionRecord } from '../../core/record.js'
 
-/** A row as it is read: what is in its columns is only believed after a look. */
+/** A row as the driver gives it. */
 export type Row = Readonly<Record<string, unknown>>
 
-/** A new record as the values of `create`. */
-export function recordValues(record: SessionRecord): SqliteValue[] {
-  return [
-    record.key,
-    RECORD_FORMAT,
-    textValue(record.subject),
-    record.handle,
-    integer(record.createdAt),
-    integer(record.lastSeenAt),
-    integer(record.idleTimeout),
-    integer(record.expiresAt),
-    integer(endsAt(record)),
-    integer(record.version),
-    record.persistent ? 1 : 0,
-    textValue(record.device),
-    dataText(record.data),
-  ]
-}
-
-/** A patch as the values of `update` up to its condition. */
-export function patchValues({ set, remove, times }: RecordPatch): SqliteValue[] {
-  const data = dataText(set, remove)
-  if (!times) return [data, null, null, null, null, null, null, null]
-  const [lastSeenAt, idleTimeout, expiresAt] = [times.lastSeenAt, times.idleTimeout, times.expiresAt].map(
-    integer,
-  ) as Times
-  return [data, lastSeenAt, idleTimeout, expiresAt, times.persistent ? 1 : 0, lastSeenAt, idleTimeout, expiresAt]
-}
-
-type Times = [lastSeenAt: number, idleTimeout: number, expiresAt: number]
+/** What is in the columns of a row: only believed after a look. */
+type Fields = Readonly<Record<string, unknown>>
 
 /**
- * The record in a row of `load`.
+ * The record or the former key in a row of `load`.
  *
  * @throws SessionError `RECORD_UNREADABLE`
  */
-export function recordFrom(key: string, row: Row): SessionRecord {
-  assertFormat(row)
-  return {
-    key,
-    handle: text(row, 'handle'),
-    subject: row['subject'] === null ? undefined : unescaped(text(row, 'subject')),
-    createdAt: whole(row, 'created_at'),
-    lastSeenAt: whole(row, 'last_seen_at'),
-    idleTimeout: whole(row, 'idle_timeout'),
-    expiresAt: whole(row, 'expires_at'),
-    version: whole(row, 'version'),
-    persistent: whole(row, 'persistent') !== 0,
-    device: row['device'] === null ? undefined : unescaped(text(row, 'device')),
-    data: dataFrom(text(row, 'data')),
+export function foundIn(key: string, row: Row): SessionRecord | FormerKey {
+  const fields = fieldsOf(row)
+  assertFormat(fields)
+  return fields['moved'] === null ? recordFrom(key, fields, row) : formerFrom(text(fields, 'moved'))
+}
+
+/** The records in rows of `list`, without those that can't be read. */
+export function recordsFrom(rows: readonly Row[]): readonly SessionRecord[] {
+  const records: SessionRecord[] = []
+  for (const row of rows) {
+    try {
+      const fields = fieldsOf(row)
+      assertFormat(fields)
+      records.push(recordFrom(text(fields, 'key'), fields, row))
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error
+    }
   }
+  return records
+}
+
+/** The handles in rows of records that are removed, whether these can be read or not. */
+export function handlesFrom(rows: readonly Row[]): readonly string[] {
+  return rows.map((row) => {
+    const spelled = bytes(row['handle_bytes'])?.toString() ?? ''
+    try {
+      return unescaped(spelled)
+    } catch {
+      return spelled
+    }
+  })
 }
 
 /**
@@ -66,88 +53,122 @@ export function recordFrom(key: string, row: Row): SessionRecord {
  * @throws SessionError `RECORD_UNREADABLE` for a live one of another format.
  */
 export function refusal(row: Row, now: number, ifVersion: number | undefined): 'gone' | 'rotated' | 'conflict' {
-  if (row['moved_until'] !== null) return whole(row, 'moved_until') > now ? 'rotated' : 'gone'
-  if (whole(row, 'ends_at') <= now) return 'gone'
-  assertFormat(row)
+  const fields = fieldsOf(row)
+  if (whole(fields, 'ends_at') <= now) return 'gone'
+  if (fields['moved'] !== null) return 'rotated'
+  assertFormat(fields)
   return ifVersion === undefined ? 'gone' : 'conflict'
 }
 
-/** A number as it is stored: whole, because a row with another one could not be read. */
-export function integer(value: number): number {
-  const rounded = Math.round(value)
-  if (Number.isSafeInteger(rounded)) return rounded
-  throw new RangeError(`A record's times and version are whole numbers, not ${value}. Give finite durations.`)
+/** The error for a row that holds something else than a record. It never names the key. */
+export function unreadable(why: string): SessionError {
+  return new SessionError('RECORD_UNREADABLE', `A row of the SQLite store can't be read: ${why}. It counts as absent.`)
 }
 
-/** A subject or device as it is stored; `null` for none. */
-export function textValue(text: string | undefined): string | null {
-  return text === undefined ? null : escaped(text)
+/** The error for a key that is not free. */
+export function taken(): SessionError {
+  return new SessionError(
+    'RECORD_EXISTS',
+    'The key of a new session is already taken. Create each session with a new id.',
+  )
 }
 
-/**
- * What is stored as `%` and two digits: what JSON writes with a backslash, because SQLite compares such keys by their
- * spelling and takes some for others; NUL, at which a driver ends a text; and `%` itself.
- */
-const NEEDS_ESCAPE = /[%"\\\p{Cc}]/gu
-
-/** Data as one JSON object of strings, and with `null` for what a merge removes: then RFC 7396 is exactly a patch. */
-function dataText(set: ReadonlyMap<string, string>, remove: readonly string[] = []): string {
-  const object = Object.create(null) as Record<string, string | null>
-  for (const key of remove) object[escaped(key)] = null
-  for (const [key, value] of set) object[escaped(key)] = value
-  return JSON.stringify(object)
-}
-
-function dataFrom(json: string): ReadonlyMap<string, string> {
-  let object: unknown
-  try {
-    object = JSON.parse(json)
-  } catch {
-    throw unreadable('its data are no JSON')
+function recordFrom(key: string, fields: Fields, row: Row): SessionRecord {
+  return {
+    key,
+    handle: unescaped(text(fields, 'handle')),
+    subject: textOrNone(fields, 'subject'),
+    createdAt: whole(fields, 'created_at'),
+    authenticatedAt: wholeOrNone(fields, 'authenticated_at'),
+    rotatedAt: whole(fields, 'rotated_at'),
+    lastSeenAt: whole(fields, 'last_seen_at'),
+    idleTimeout: whole(fields, 'idle_timeout'),
+    expiresAt: whole(fields, 'expires_at'),
+    version: whole(fields, 'version'),
+    persistent: whole(fields, 'persistent') !== 0,
+    device: textOrNone(fields, 'device'),
+    ip: textOrNone(fields, 'ip'),
+    formerKey: fields['former_key'] === null ? undefined : text(fields, 'former_key'),
+    data: dataFrom(row),
   }
-  if (typeof object !== 'object' || object === null || Array.isArray(object)) throw unreadable('its data are no object')
+}
+
+function formerFrom(json: string): FormerKey {
+  const { movedTo, sealedId, goodUntil } = objectIn(json, 'moved')
+  const isSealed = typeof sealedId === 'string' && goodUntil === undefined
+  const isSettled = sealedId === undefined && Number.isSafeInteger(goodUntil)
+  if (typeof movedTo !== 'string' || (!isSealed && !isSettled)) throw unreadable('its moved is no former key')
+  return { movedTo, sealedId, goodUntil: goodUntil as number | undefined }
+}
+
+function dataFrom(row: Row): ReadonlyMap<string, string> {
   const data = new Map<string, string>()
-  for (const [key, value] of Object.entries(object)) {
+  for (const [key, value] of Object.entries(objectIn(utf8(row, 'data'), 'data'))) {
     if (typeof value !== 'string') throw unreadable('a value in its data is no text')
     data.set(unescaped(key), value)
   }
   return data
 }
 
-function escaped(key: string): string {
-  return key.replace(NEEDS_ESCAPE, encodeURIComponent)
+function fieldsOf(row: Row): Fields {
+  return objectIn(utf8(row, 'fields'), 'fields')
 }
 
-function unescaped(text: string): string {
-  if (!text.includes('%')) return text
+function objectIn(json: string, column: string): Fields {
+  let object: unknown
   try {
-    return decodeURIComponent(text)
+    object = JSON.parse(json)
   } catch {
-    throw unreadable('a text in it is not spelled as Latchkey does')
+    throw unreadable(`its ${column} is no JSON`)
   }
+  if (typeof object === 'object' && object !== null && !Array.isArray(object)) return object as Fields
+  throw unreadable(`its ${column} is no object`)
 }
 
-function assertFormat(row: Row): void {
-  const format = row['format']
-  if (Number(format) === RECORD_FORMAT) return
+function assertFormat(fields: Fields): void {
+  const { format } = fields
+  if (format === RECORD_FORMAT) return
   throw unreadable(`its format is ${String(format)}, and this release reads ${RECORD_FORMAT}`)
 }
 
-function text(row: Row, column: string): string {
-  const value = row[column]
-  if (!(value instanceof Uint8Array) || !isUtf8(value)) throw unreadable(`its ${column} is no text`)
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()
+function text(fields: Fields, column: string): string {
+  const value = fields[column]
+  if (typeof value !== 'string') throw unreadable(`its ${column} is no text`)
+  return value
 }
 
-/** Drivers can be told to give every integer as a bigint. */
-function whole(row: Row, column: string): number {
-  const value = row[column]
-  const number = typeof value === 'bigint' ? Number(value) : value
-  if (!Number.isSafeInteger(number)) throw unreadable(`its ${column} is no whole number`)
-  return number as number
+function textOrNone(fields: Fields, column: string): string | undefined {
+  return fields[column] === null ? undefined : unescaped(text(fields, column))
 }
 
-/** The error for a row that holds something else than a record. It never names the key. */
-export function unreadable(why: string): SessionError {
-  return new SessionError('RECORD_UNREADABLE', `A row of the SQLite store can't be read: ${why}. It counts as absent.`)
+function whole(fields: Fields, column: string): number {
+  const value = fields[column]
+  if (!Number.isSafeInteger(value)) throw unreadable(`its ${column} is no whole number`)
+  return value as number
+}
+
+function wholeOrNone(fields: Fields, column: string): number | undefined {
+  return fields[column] === null ? undefined : whole(fields, column)
+}
+
+function utf8(row: Row, column: string): string {
+  const value = bytes(row[column])
+  if (!value || !isUtf8(value)) throw unreadable(`its ${column} is no UTF-8`)
+  return value.toString()
+}
+
+/** libsql gives the bytes in one row as a Buffer, and in many as an ArrayBuffer. */
+function bytes(value: unknown): Buffer | undefined {
+  if (types.isUint8Array(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  return types.isAnyArrayBuffer(value) ? Buffer.from(value) : undefined
+}
+
+/** The text that `values.ts` has spelled so. */
+function unescaped(spelled: string): string {
+  if (!spelled.includes('%')) return spelled
+  try {
+    return decodeURIComponent(spelled)
+  } catch {
+    throw unreadable('a text in it is not spelled as Latchkey does')
+  }
 }
