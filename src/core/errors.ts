@@ -22,7 +22,7 @@ export type SessionErrorCode =
 export function limitReached(max: number): SessionError {
   return new SessionError(
     'SESSION_LIMIT_REACHED',
-    `The subject has ${max} sessions, which is as many as `maxSessions` allows, and `onLimit` is 'refuse'. ` +
+    `The subject has ${max} sessions, which is as many as \`maxSessions\` allows, and \`onLimit\` is 'refuse'. ` +
       'End one of them first, or let the oldest go with `evict-oldest`.',
   )
 }
