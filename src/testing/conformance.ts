@@ -1,11 +1,24 @@
 import type { Clock } from '../core/expiry.js'
-import type { Awaitable, Rotating, SessionStore, Sweeping } from '../core/store.js'
-import { abilities, closing, sweeping } from './conformance/abilities.js'
+import type { Awaitable, BySubject, Rotating, SessionStore, Sweeping } from '../core/store.js'
+import { abilities, closing } from './conformance/abilities.js'
+import { bySubject } from './conformance/by-subject.js'
+import { confirmRaces } from './conformance/confirm-races.js'
+import { confirming } from './conformance/confirming.js'
 import { expiry } from './conformance/expiry.js'
+import { formerKeys } from './conformance/former-keys.js'
+import { limitRaces, rotationLimitRaces } from './conformance/limit-races.js'
+import { limits } from './conformance/limits.js'
+import { movingRaces } from './conformance/moving-races.js'
+import { movingSubjects } from './conformance/moving-subjects.js'
 import { races } from './conformance/races.js'
+import { revoking, revokingRotated } from './conformance/revoking.js'
+import { rotationLimits } from './conformance/rotation-limits.js'
 import { rotationRaces } from './conformance/rotation-races.js'
 import { rotation } from './conformance/rotation.js'
+import { subjectRaces } from './conformance/subject-races.js'
 import { Suite } from './conformance/suite.js'
+import { sweeping, sweepingFormerKeys } from './conformance/sweeping.js'
+import { updateAll, updateAllRotated } from './conformance/update-all.js'
 import { updates } from './conformance/updates.js'
 import { values } from './conformance/values.js'
 import { verbs } from './conformance/verbs.js'
@@ -39,6 +52,14 @@ export function storeConformance(options: StoreConformanceOptions): void {
   abilities(suite)
   closing(suite)
   sweeping(new Suite<SessionStore & Sweeping>(options, 'sweeping'))
-  rotation(new Suite<SessionStore & Rotating>(options, 'rotating'))
-  rotationRaces(new Suite<SessionStore & Rotating>(options, 'rotating'))
+  for (const tests of [rotation, rotationRaces, formerKeys, confirming, confirmRaces]) {
+    tests(new Suite<SessionStore & Rotating>(options, 'rotating'))
+  }
+  sweepingFormerKeys(new Suite<SessionStore & Sweeping & Rotating>(options, 'sweeping', 'rotating'))
+  for (const tests of [bySubject, revoking, updateAll, limits, subjectRaces, limitRaces]) {
+    tests(new Suite<SessionStore & BySubject>(options, 'by-subject'))
+  }
+  const both = new Suite<SessionStore & BySubject & Rotating>(options, 'by-subject', 'rotating')
+  for (const tests of [movingSubjects, revokingRotated, updateAllRotated, rotationLimits]) tests(both)
+  for (const tests of [movingRaces, rotationLimitRaces]) tests(both)
 }

@@ -1,8 +1,37 @@
-import type { RecordPatch, RotatePatch, SessionRecord } from '../core/record.js'
-import type { Ability, Awaitable, Closing, Outcome, Rotating, SessionStore, Sweeping } from '../core/store.js'
+import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
+import type {
+  Ability,
+  Awaitable,
+  BySubject,
+  Closing,
+  Evictions,
+  Outcome,
+  Rotating,
+  SessionStore,
+  Sweeping,
+} from '../core/store.js'
+
+const VERBS = [
+  'load',
+  'create',
+  'update',
+  'touch',
+  'delete',
+  'rotate',
+  'confirm',
+  'list',
+  'count',
+  'revoke',
+  'revokeAll',
+  'updateAll',
+  'sweep',
+] as const
 
 /** What a {@link FailingStore} can disturb: the five verbs, and those of the abilities. `close` always goes through. */
-export type StoreVerb = 'load' | 'create' | 'update' | 'touch' | 'delete' | 'rotate' | 'sweep'
+export type StoreVerb = (typeof VERBS)[number]
+
+/** A store with every ability. Which of them the one inside has is for who calls to know. */
+type EveryVerb = SessionStore & BySubject & Rotating & Sweeping & Closing
 
 /** Holds one call of a verb, so that a test decides what happens meanwhile. */
 export interface Gate {
@@ -16,24 +45,16 @@ export interface Gate {
  * A store that does as the one inside of it until a test makes it fail, hang or wait. It has the abilities of that store,
  * and answers synchronously where that does and nothing disturbs the call.
  */
-export class FailingStore implements SessionStore, Rotating, Sweeping, Closing {
-  readonly #inner: SessionStore
-  readonly #calls: Record<StoreVerb, number> = {
-    load: 0,
-    create: 0,
-    update: 0,
-    touch: 0,
-    delete: 0,
-    rotate: 0,
-    sweep: 0,
-  }
+export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping, Closing {
+  readonly #inner: EveryVerb
+  readonly #calls = Object.fromEntries(VERBS.map((verb) => [verb, 0])) as Record<StoreVerb, number>
   readonly #holds: Hold[] = []
   #failure: { readonly error: unknown; readonly verbs: readonly StoreVerb[] } | undefined
   #hanging:
     { readonly verbs: readonly StoreVerb[]; readonly healed: Promise<void>; readonly end: () => void } | undefined
 
   constructor(inner: SessionStore) {
-    this.#inner = inner
+    this.#inner = inner as EveryVerb
   }
 
   get name(): string {
@@ -50,12 +71,12 @@ export class FailingStore implements SessionStore, Rotating, Sweeping, Closing {
   }
 
   /** From now on the verbs reject with `error` and the store inside is not asked. Default: every verb. */
-  failWith(error: unknown, verbs: readonly StoreVerb[] = ALL): void {
+  failWith(error: unknown, verbs: readonly StoreVerb[] = VERBS): void {
     this.#failure = { error, verbs }
   }
 
   /** From now on calls of the verbs don't settle before {@link heal}; then they go on. Default: every verb. */
-  hang(verbs: readonly StoreVerb[] = ALL): void {
+  hang(verbs: readonly StoreVerb[] = VERBS): void {
     if (this.#hanging) {
       this.#hanging = { ...this.#hanging, verbs }
       return
@@ -83,12 +104,12 @@ export class FailingStore implements SessionStore, Rotating, Sweeping, Closing {
     return hold
   }
 
-  load(key: string): Awaitable<SessionRecord | undefined> {
+  load(key: string): Awaitable<SessionRecord | FormerKey | undefined> {
     return this.#call('load', () => this.#inner.load(key))
   }
 
-  create(record: SessionRecord): Awaitable<void> {
-    return this.#call('create', () => this.#inner.create(record))
+  create(record: SessionRecord, limit?: SubjectLimit): Awaitable<Evictions | undefined> {
+    return this.#call('create', () => this.#inner.create(record, limit))
   }
 
   update(key: string, patch: RecordPatch): Awaitable<Outcome> {
@@ -103,16 +124,40 @@ export class FailingStore implements SessionStore, Rotating, Sweeping, Closing {
     return this.#call('delete', () => this.#inner.delete(key))
   }
 
-  rotate(key: string, newKey: string, patch: RotatePatch): Awaitable<Outcome> {
-    return this.#call('rotate', () => (this.#inner as SessionStore & Rotating).rotate(key, newKey, patch))
+  rotate(key: string, newKey: string, patch: RotatePatch): Awaitable<Outcome | Evictions> {
+    return this.#call('rotate', () => this.#inner.rotate(key, newKey, patch))
+  }
+
+  confirm(key: string, formerKey: string, goodUntil: number): Awaitable<void> {
+    return this.#call('confirm', () => this.#inner.confirm(key, formerKey, goodUntil))
+  }
+
+  list(subject: string): Awaitable<readonly SessionRecord[]> {
+    return this.#call('list', () => this.#inner.list(subject))
+  }
+
+  count(subject: string): Awaitable<number> {
+    return this.#call('count', () => this.#inner.count(subject))
+  }
+
+  revoke(subject: string, handle: string): Awaitable<boolean> {
+    return this.#call('revoke', () => this.#inner.revoke(subject, handle))
+  }
+
+  revokeAll(subject: string, exceptHandle?: string): Awaitable<readonly string[]> {
+    return this.#call('revokeAll', () => this.#inner.revokeAll(subject, exceptHandle))
+  }
+
+  updateAll(subject: string, patch: Pick<RecordPatch, 'set' | 'remove'>): Awaitable<number> {
+    return this.#call('updateAll', () => this.#inner.updateAll(subject, patch))
   }
 
   sweep(limit: number): Awaitable<number> {
-    return this.#call('sweep', () => (this.#inner as SessionStore & Sweeping).sweep(limit))
+    return this.#call('sweep', () => this.#inner.sweep(limit))
   }
 
   close(): Awaitable<void> {
-    return (this.#inner as SessionStore & Closing).close()
+    return this.#inner.close()
   }
 
   #call<T>(verb: StoreVerb, call: () => Awaitable<T>): Awaitable<T> {
@@ -129,8 +174,6 @@ export class FailingStore implements SessionStore, Rotating, Sweeping, Closing {
     return call()
   }
 }
-
-const ALL: readonly StoreVerb[] = ['load', 'create', 'update', 'touch', 'delete', 'rotate', 'sweep']
 
 async function heldBack<T>(hold: Hold, call: () => Awaitable<T>): Promise<T> {
   try {

@@ -1,7 +1,18 @@
 import { describe, expect, test } from 'vitest'
+import type { SessionRecord } from '../../src/core/record.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { storeConformance } from '../../src/testing/conformance.js'
-import { newKey, newRecord, patchOf, rotation } from '../../src/testing/conformance/samples.js'
+import {
+  atMost,
+  newKey,
+  newRecord,
+  noMoreThan,
+  oneAfterAnother,
+  patchOf,
+  rotation,
+  sealedRotation,
+  successorKey,
+} from '../../src/testing/conformance/samples.js'
 import { FailingStore } from '../../src/testing/failing-store.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 
@@ -42,7 +53,21 @@ describe('a failing store', () => {
     store.touch(key, 0)
     store.failWith(new Error('down'))
     await expect(store.update(key, patchOf())).rejects.toThrow('down')
-    expect(store.calls).toEqual({ load: 2, create: 0, update: 1, touch: 1, delete: 0, rotate: 0, sweep: 0 })
+    await expect(store.list('ann')).rejects.toThrow('down')
+    const { load, update, touch, list, ...others } = store.calls
+    expect({ load, update, touch, list }).toEqual({ load: 2, update: 1, touch: 1, list: 1 })
+    expect(Object.keys(others)).toEqual([
+      'create',
+      'delete',
+      'rotate',
+      'confirm',
+      'count',
+      'revoke',
+      'revokeAll',
+      'updateAll',
+      'sweep',
+    ])
+    expect(new Set(Object.values(others))).toEqual(new Set([0]))
   })
 
   test('rejects every verb with the error and asks nobody, until it is healed', async () => {
@@ -56,12 +81,38 @@ describe('a failing store', () => {
       () => store.touch(key, clock.now() + 1),
       () => store.delete(key),
       () => store.rotate(key, newKey('ann'), rotation('ann')),
+      () => store.confirm(key, newKey(), clock.now()),
+      () => store.list('ann'),
+      () => store.count('ann'),
+      () => store.revoke('ann', record.handle),
+      () => store.revokeAll('ann'),
+      () => store.updateAll('ann', patchOf([['a', '1']])),
       () => store.sweep(1),
     ]
+    expect(calls).toHaveLength(Object.keys(store.calls).length)
     for (const call of calls) await expect(call()).rejects.toBe(error)
     expect(inner.load(key)).toEqual(record)
     store.heal()
     expect(store.delete(key)).toBe(true)
+  })
+
+  test('hands on all that its verbs are given', () => {
+    const { store, inner, clock } = opened()
+    const [one, two, three] = oneAfterAnother(clock, 3) as [SessionRecord, SessionRecord, SessionRecord]
+    expect(store.create(one, noMoreThan(1))).toBeUndefined()
+    expect(store.create(two, atMost(1))).toEqual({ evicted: [one.handle] })
+    const [next, patch] = [successorKey(two.key), sealedRotation('ann')]
+    expect(store.rotate(two.key, next, patch)).toBe('updated')
+    expect(store.load(two.key)).toMatchObject({ movedTo: next, sealedId: patch.sealedId })
+    store.confirm(next, two.key, clock.now() + 5)
+    expect(inner.load(two.key)).toEqual({ movedTo: next, sealedId: undefined, goodUntil: clock.now() + 5 })
+    expect(store.updateAll('ann', patchOf([['a', '1']]))).toBe(1)
+    expect(store.list('ann')).toEqual([inner.load(next)])
+    expect(store.create(three)).toBeUndefined()
+    expect(store.count('ann')).toBe(2)
+    expect(store.revokeAll('ann', three.handle)).toEqual([two.handle])
+    expect(store.revoke('ann', three.handle)).toBe(true)
+    expect(inner.list('ann')).toEqual([])
   })
 
   test('rejects only the verbs that are named', async () => {
@@ -78,7 +129,7 @@ describe('a failing store', () => {
     store.hang()
     const deleted = store.delete(key) as Promise<boolean>
     expect(await Promise.all([isSettled(touched), isSettled(deleted)])).toEqual([false, false])
-    expect(inner.load(key)?.lastSeenAt).toBe(clock.now())
+    expect(inner.load(key)).toMatchObject({ lastSeenAt: clock.now() })
     store.heal()
     expect(await Promise.all([touched, deleted])).toEqual([true, true])
     expect(inner.load(key)).toBeUndefined()
@@ -98,6 +149,33 @@ describe('a failing store', () => {
     expect(await deleted).toBe(true)
     expect(inner.load(key)).toBeUndefined()
   })
+
+  test.each(['confirm', 'list', 'count', 'revoke', 'revokeAll', 'updateAll'] as const)(
+    'hangs and holds %s as it does the other verbs',
+    async (verb) => {
+      const { store, key, record } = opened()
+      const call = (): unknown =>
+        ({
+          confirm: () => store.confirm(key, key, 0),
+          list: () => store.list('ann'),
+          count: () => store.count('ann'),
+          revoke: () => store.revoke('ann', record.handle),
+          revokeAll: () => store.revokeAll('ann'),
+          updateAll: () => store.updateAll('ann', patchOf()),
+        })[verb]()
+      store.hang([verb])
+      const hanging = Promise.resolve(call())
+      expect(await isSettled(hanging)).toBe(false)
+      store.heal()
+      const due = await hanging
+      const gate = store.hold(verb)
+      const held = Promise.resolve(call())
+      await gate.reached
+      expect(await isSettled(held)).toBe(false)
+      gate.open()
+      expect(await held).toEqual(due)
+    },
+  )
 
   test('holds the next call after it was done', async () => {
     const { store, inner, key } = opened()

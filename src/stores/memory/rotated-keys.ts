@@ -24,8 +24,10 @@ export class RotatedKeys {
     return this.#known(key) !== undefined
   }
 
+  /** A copy: what is kept is never handed out. */
   former(key: string): FormerKey | undefined {
-    return this.#known(key)?.former
+    const former = this.#known(key)?.former
+    return former && { ...former }
   }
 
   add(key: string, until: number, former: FormerKey | undefined): void {

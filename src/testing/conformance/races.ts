@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { SessionError } from '../../core/errors.js'
-import type { SessionRecord } from '../../core/record.js'
+import { type FormerKey, isFormerKey, type SessionRecord } from '../../core/record.js'
 import type { Outcome } from '../../core/store.js'
 import { type Entries, newRecord, patchOf, timesOf } from './samples.js'
 import { inTurn, keeps, lacks, loaded, ROUNDS, type Suite, together } from './suite.js'
@@ -72,13 +72,14 @@ export function races(suite: Suite): void {
       ['a', value],
       ['b', value],
     ]
-    const loads = await together<SessionRecord | Outcome | undefined>(
+    const loads = await together<SessionRecord | FormerKey | Outcome | undefined>(
       Array.from({ length: ROUNDS }, (_, at) => () => {
         return at % 4 ? (at % 2 ? other : store).load(record.key) : store.update(record.key, patchOf(both(String(at))))
       }),
     )
     for (const seen of loads) {
       if (typeof seen !== 'object') assert.equal(seen, 'updated')
+      else if (isFormerKey(seen)) assert.fail('a record that never moved is loaded as one that did')
       else assert.equal(seen.data.get('b'), seen.data.get('a'))
     }
   })

@@ -1,7 +1,17 @@
 import { strict as assert } from 'node:assert'
 import { hours, minutes } from '../../core/duration.js'
 import { ROTATED_FOR, type Rotating, type SessionStore } from '../../core/store.js'
-import { IDLE, newKey, newRecord, patchOf, rotation as moveTo, timesOf } from './samples.js'
+import {
+  IDLE,
+  movedBy,
+  newKey,
+  newRecord,
+  patchOf,
+  ROTATED_AT,
+  rotation as moveTo,
+  signInAt,
+  timesOf,
+} from './samples.js'
 import { keeps, lacks, refused, type Suite } from './suite.js'
 
 /** The ability `rotating`. */
@@ -33,7 +43,7 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
       ['__proto__', '3'],
       ['userId', '"ann"'],
     ])
-    await keeps(store, { ...record, key, subject: 'ann', version: 2, data })
+    await keeps(store, { ...record, key, subject: 'ann', rotatedAt: ROTATED_AT, version: 2, data })
   })
 
   suite.test('a rotation moves what is stored at that moment', async ({ store, clock }) => {
@@ -59,7 +69,7 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
       ['a', '10'],
       ['c', '3'],
     ])
-    await keeps(store, { ...record, key, lastSeenAt: clock.now() + 7, version: 3, data })
+    await keeps(store, { ...record, key, rotatedAt: ROTATED_AT, lastSeenAt: clock.now() + 7, version: 3, data })
   })
 
   suite.test('a rotation writes the times that are given', async ({ store, clock }) => {
@@ -70,9 +80,9 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
     const times = { lastSeenAt: now, idleTimeout: hours(2), expiresAt: now + hours(9), persistent: false }
     const key = newKey('ann')
     assert.equal(await store.rotate(record.key, key, moveTo('ann', [], { times })), 'updated')
-    await keeps(store, { ...record, ...times, key, subject: 'ann', version: 2 })
+    await keeps(store, { ...record, ...times, key, subject: 'ann', rotatedAt: ROTATED_AT, version: 2 })
     clock.advance(hours(2) - 1)
-    await keeps(store, { ...record, ...times, key, subject: 'ann', version: 2 })
+    await keeps(store, { ...record, ...times, key, subject: 'ann', rotatedAt: ROTATED_AT, version: 2 })
     clock.advance(1)
     await lacks(store, key)
   })
@@ -83,7 +93,7 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
     const times = timesOf(record, { lastSeenAt: record.lastSeenAt - minutes(1) })
     const key = newKey()
     await store.rotate(record.key, key, moveTo(undefined, [], { times }))
-    await keeps(store, { ...record, key, version: 2 })
+    await keeps(store, { ...record, key, rotatedAt: ROTATED_AT, version: 2 })
   })
 
   suite.test('a rotation without times leaves the deadlines', async ({ store, clock }) => {
@@ -92,7 +102,7 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
     clock.advance(IDLE - 1)
     const key = newKey('ann')
     await store.rotate(record.key, key, moveTo('ann'))
-    await keeps(store, { ...record, key, subject: 'ann', version: 2 })
+    await keeps(store, { ...record, key, rotatedAt: ROTATED_AT, subject: 'ann', version: 2 })
     clock.advance(1)
     await lacks(store, key)
   })
@@ -102,9 +112,26 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
     await store.create(record)
     const [anonymous, bob] = [newKey(), newKey('bob')]
     await store.rotate(record.key, anonymous, moveTo(undefined))
-    await keeps(store, { ...record, key: anonymous, subject: undefined, version: 2 })
-    await store.rotate(anonymous, bob, moveTo('bob'))
-    await keeps(store, { ...record, key: bob, subject: 'bob', version: 3 })
+    const without = { ...record, key: anonymous, subject: undefined, authenticatedAt: undefined }
+    await keeps(store, { ...without, rotatedAt: ROTATED_AT, version: 2 })
+    await store.rotate(anonymous, bob, moveTo('bob', [], { rotatedAt: ROTATED_AT + 1 }))
+    await keeps(store, { ...without, key: bob, subject: 'bob', rotatedAt: ROTATED_AT + 1, version: 3 })
+  })
+
+  suite.test('a sign-in takes the place of what the record says of the last one', async ({ store, clock }) => {
+    const first = { authenticatedAt: clock.now() - hours(1), device: 'phone', ip: '::1' }
+    for (const subject of ['ann', 'bob']) {
+      for (const other of [{}, { device: undefined, ip: undefined }]) {
+        const record = newRecord(clock, [], { subject: 'ann', ...first })
+        const [moved, key] = [newKey('ann'), newKey(subject)]
+        await store.create(record)
+        await store.rotate(record.key, moved, moveTo('ann'))
+        await keeps(store, movedBy(moveTo('ann'), record, moved))
+        const signIn = signInAt(clock.now() + 5, other)
+        await store.rotate(moved, key, moveTo(subject, [], { signIn }))
+        await keeps(store, { ...record, ...signIn, key, subject, rotatedAt: ROTATED_AT, version: 3 })
+      }
+    }
   })
 
   suite.test('a record lives on under its new key', async ({ store, clock }) => {
@@ -115,7 +142,15 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
     assert.equal(await store.touch(key, clock.now() + 1), true)
     assert.equal(await store.update(key, patchOf([['a', '2']], { ifVersion: 2 })), 'updated')
     const data = new Map([['a', '2']])
-    await keeps(store, { ...record, key, subject: 'ann', lastSeenAt: clock.now() + 1, version: 3, data })
+    await keeps(store, {
+      ...record,
+      key,
+      rotatedAt: ROTATED_AT,
+      subject: 'ann',
+      lastSeenAt: clock.now() + 1,
+      version: 3,
+      data,
+    })
     assert.equal(await store.delete(key), true)
     await lacks(store, key)
     await lacks(store, record.key)
@@ -127,7 +162,7 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
     await store.create(record)
     await store.rotate(record.key, key, moveTo('ann'))
     const times = timesOf(record, { expiresAt: record.expiresAt + hours(1) })
-    const kept = { ...record, key, subject: 'ann', version: 2 }
+    const kept = { ...record, key, rotatedAt: ROTATED_AT, subject: 'ann', version: 2 }
     await lacks(store, record.key)
     assert.equal(await store.touch(record.key, clock.now() + 1), false)
     assert.equal(await store.update(record.key, patchOf([['a', '2']], { times })), 'rotated')
@@ -164,7 +199,7 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
     clock.advance(ROTATED_FOR)
     assert.equal(await store.update(second, patchOf()), 'gone')
     for (const key of [record.key, second]) await lacks(store, key)
-    await keeps(store, { ...record, key: third, subject: 'ann', version: 3 })
+    await keeps(store, { ...record, key: third, rotatedAt: ROTATED_AT, subject: 'ann', version: 3 })
   })
 
   suite.test('a key that was rotated away says so also when the record is over', async ({ store, clock }) => {
@@ -207,7 +242,7 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
       await store.rotate(record.key, first, moveTo('ann'))
       assert.equal(await store.rotate(record.key, second, moveTo('bob', [['a', '1']])), 'rotated')
       await lacks(store, second)
-      await keeps(store, { ...record, key: first, subject: 'ann', version: 2 })
+      await keeps(store, { ...record, key: first, rotatedAt: ROTATED_AT, subject: 'ann', version: 2 })
     },
   )
 
@@ -228,7 +263,7 @@ export function rotation(suite: Suite<SessionStore & Rotating>): void {
       await lacks(store, key)
     }
     assert.equal(await store.rotate(record.key, key, moveTo('bob', [], { ifVersion: 2 })), 'updated')
-    await keeps(store, { ...record, key, subject: 'bob', version: 3 })
+    await keeps(store, { ...record, key, rotatedAt: ROTATED_AT, subject: 'bob', version: 3 })
   })
 
   suite.test('a rotation onto a key that exists is refused and leaves both as they were', async ({ store, clock }) => {

@@ -1,9 +1,10 @@
 import { strict as assert } from 'node:assert'
 import { SessionError, type SessionErrorCode } from '../../core/errors.js'
-import type { SessionRecord } from '../../core/record.js'
-import type { Ability, Awaitable, Closing, SessionStore } from '../../core/store.js'
+import { type FormerKey, isFormerKey, type SessionRecord } from '../../core/record.js'
+import type { Ability, Awaitable, BySubject, Closing, SessionStore } from '../../core/store.js'
 import type { StoreConformanceOptions } from '../conformance.js'
 import { ManualClock } from '../manual-clock.js'
+import { patchOf, timesOf } from './samples.js'
 
 /** What a test works with: a fresh store of its own and the clock it tells the time by. */
 export interface Bench<S extends SessionStore> {
@@ -13,14 +14,14 @@ export interface Bench<S extends SessionStore> {
   readonly clock: ManualClock
 }
 
-/** Registers tests, each with a bench; those of an ability do nothing on a store that lacks it. */
+/** Registers tests, each with a bench; those of abilities do nothing on a store that lacks one of them. */
 export class Suite<S extends SessionStore = SessionStore> {
   readonly #options: StoreConformanceOptions
-  readonly #ability: Ability | undefined
+  readonly #abilities: readonly Ability[]
 
-  constructor(options: StoreConformanceOptions, ability?: Ability) {
+  constructor(options: StoreConformanceOptions, ...abilities: readonly Ability[]) {
     this.#options = options
-    this.#ability = ability
+    this.#abilities = abilities
   }
 
   /** A test on one store. */
@@ -46,7 +47,7 @@ export class Suite<S extends SessionStore = SessionStore> {
     const { open, openAnother, close = closeIfAble } = this.#options
     const store = await open(clock.now)
     try {
-      if (this.#ability !== undefined && !store.abilities.has(this.#ability)) return
+      if (!this.#abilities.every((ability) => store.abilities.has(ability))) return
       const other = isShared ? await openAnother?.(clock.now) : undefined
       try {
         await run({ store: store as S, other: (other ?? store) as S, clock })
@@ -89,28 +90,73 @@ export async function refused(code: SessionErrorCode, call: () => Awaitable<unkn
 
 /** Fails unless the store has exactly this record, field by field. */
 export async function keeps(store: SessionStore, expected: SessionRecord): Promise<void> {
-  const loaded = await store.load(expected.key)
-  assert.ok(loaded, 'the record is missing')
-  assert.deepEqual(plain(loaded), plain(expected))
+  assert.deepEqual(plain(await loaded(store, expected.key)), plain(expected))
 }
 
 /** The record under `key`. Fails if there is none. */
 export async function loaded(store: SessionStore, key: string): Promise<SessionRecord> {
-  const record = await store.load(key)
-  assert.ok(record, 'the record is missing')
-  return record
+  const found = await store.load(key)
+  assert.ok(found, 'the record is missing')
+  assert.ok(!isFormerKey(found), 'a record was due, and what is loaded is a key that was rotated away')
+  return found
 }
 
-/** Fails if the store has a live record under `key`. */
+/** Fails if the store has anything under `key`. */
 export async function lacks(store: SessionStore, key: string): Promise<void> {
   assert.equal(await store.load(key), undefined, 'nothing must be loaded')
 }
 
+/** Fails unless the store has exactly this under a key that was rotated away with a sealed id. */
+export async function keepsFormer(store: SessionStore, key: string, expected: FormerKey): Promise<void> {
+  const found = await store.load(key)
+  assert.ok(found, 'what was rotated away with a sealed id is missing')
+  assert.deepEqual(found, expected)
+}
+
+/** Fails if a live record can be reached from `key`, also by way of keys that were rotated away. */
+export async function leadsNowhere(store: SessionStore, key: string): Promise<void> {
+  let found = await store.load(key)
+  for (let steps = 0; found && isFormerKey(found); steps++) {
+    assert.ok(steps < 1000, 'keys that were rotated away lead around in a circle')
+    found = await store.load(found.movedTo)
+  }
+  assert.equal(found, undefined, 'no live record must be reached')
+}
+
+/** Fails unless a record is gone without a trace and no write brings it back. */
+export async function isDead(store: SessionStore, record: SessionRecord): Promise<void> {
+  const patch = patchOf([['a', '1']], { times: timesOf(record) })
+  await lacks(store, record.key)
+  assert.equal(await store.update(record.key, patch), 'gone')
+  assert.equal(await store.touch(record.key, record.lastSeenAt + 1), false)
+  assert.equal(await store.delete(record.key), false)
+  await lacks(store, record.key)
+}
+
+/** Fails unless the live records of a subject are exactly these, in this order, for `list`, `count` and `load`. */
+export async function lists(
+  store: SessionStore & BySubject,
+  subject: string,
+  expected: readonly SessionRecord[],
+): Promise<void> {
+  const listed = await store.list(subject)
+  assert.deepEqual(
+    listed.map(({ handle }) => handle),
+    expected.map(({ handle }) => handle),
+    'other sessions than expected are in the list, or in another order',
+  )
+  assert.deepEqual(listed.map(plain), expected.map(plain))
+  assert.equal(await store.count(subject), expected.length, 'the count is another than the length of the list')
+  for (const record of expected) await keeps(store, record)
+}
+
 /** The fields that count, with the data in an order of its own: that of a store is free. */
 function plain(record: SessionRecord): unknown {
-  const { key, handle, subject, createdAt, lastSeenAt, idleTimeout, expiresAt, version, persistent, device } = record
+  const { key, handle, subject, createdAt, authenticatedAt, rotatedAt, lastSeenAt, idleTimeout, expiresAt } = record
+  const { version, persistent, device, ip, formerKey } = record
+  const times = { createdAt, authenticatedAt, rotatedAt, lastSeenAt, idleTimeout, expiresAt }
   const data = [...record.data].toSorted(([one], [two]) => (one < two ? -1 : 1))
-  return { key, handle, subject, createdAt, lastSeenAt, idleTimeout, expiresAt, version, persistent, device, data }
+  return { key, handle, subject, ...times, version, persistent, device, ip, formerKey, data }
 }
 
 async function closeIfAble(store: SessionStore): Promise<void> {

@@ -3,7 +3,9 @@ import type { RecordPatch, SessionRecord } from '../../core/record.js'
 import { type Entries, newRecord, patchOf } from './samples.js'
 import { keeps, loaded, type Suite } from './suite.js'
 
-const METADATA = 'key version subject createdAt lastSeenAt idleTimeout expiresAt persistent device data handle format'
+const METADATA =
+  'key version subject createdAt authenticatedAt rotatedAt lastSeenAt idleTimeout expiresAt persistent device ip ' +
+  'formerKey movedTo sealedId goodUntil data handle format'
 const LETTERS = 'a c d e f h i k l m p r s t u v x'
 const NAMES = `__proto__ constructor prototype hasOwnProperty toString valueOf toJSON then length ${METADATA} ${LETTERS}`
 const ASCII = `: :s s: :a a: a:b { } {a} {} * ? [a] [ % %00 %s $ $set a.b . .. ../a / \\ \\\\ \\0 \\u0000 " "a" ' \` ; '; -- ~ # & = +`
@@ -57,9 +59,9 @@ export function values(suite: Suite): void {
     await keeps(store, { ...updated, version: 2, data: new Map(entries) })
   })
 
-  suite.test('any string but the empty one may be a subject and a device', async ({ store, clock }) => {
+  suite.test('any string but the empty one may be a subject, a device and an address', async ({ store, clock }) => {
     for (const odd of ODD.filter((text) => text !== '')) {
-      const record = newRecord(clock, [['a', '1']], { subject: odd, device: odd })
+      const record = newRecord(clock, [['a', '1']], { subject: odd, device: odd, ip: odd })
       await store.create(record)
       await keeps(store, record)
     }

@@ -15,7 +15,10 @@ export function verbs(suite: Suite): void {
       {
         subject: 'ann',
         device: 'Firefox on Linux',
+        ip: '2001:db8::7',
         createdAt: clock.now() - hours(2),
+        authenticatedAt: clock.now() - hours(1),
+        rotatedAt: clock.now() - minutes(40),
         lastSeenAt: clock.now() - minutes(2),
         idleTimeout: minutes(17),
         persistent: false,
@@ -25,11 +28,14 @@ export function verbs(suite: Suite): void {
     await keeps(store, record)
   })
 
-  suite.test('a record without subject, device and data is loaded as it was created', async ({ store, clock }) => {
-    const record = newRecord(clock, [])
-    await store.create(record)
-    await keeps(store, record)
-  })
+  suite.test(
+    'a record without subject, device, address and data is loaded as it was created',
+    async ({ store, clock }) => {
+      const record = newRecord(clock, [])
+      await store.create(record)
+      await keeps(store, record)
+    },
+  )
 
   suite.test('a key that was never created loads nothing', async ({ store, clock }) => {
     await lacks(store, newKey())
@@ -73,7 +79,12 @@ export function verbs(suite: Suite): void {
   suite.test(
     'a key that was deleted can be created again with nothing of the former record',
     async ({ store, clock }) => {
-      const former = newRecord(clock, [['cart', '1']], { subject: 'ann', device: 'phone', persistent: false })
+      const former = newRecord(clock, [['cart', '1']], {
+        subject: 'ann',
+        device: 'phone',
+        ip: '::1',
+        persistent: false,
+      })
       await store.create(former)
       await store.update(former.key, patchOf([['more', '2']]))
       await store.delete(former.key)
@@ -84,7 +95,7 @@ export function verbs(suite: Suite): void {
   )
 
   suite.test('a record that expired is replaced by a new one with nothing of it', async ({ store, clock }) => {
-    const former = newRecord(clock, [['cart', '1']], { subject: 'ann', device: 'phone', persistent: false })
+    const former = newRecord(clock, [['cart', '1']], { subject: 'ann', device: 'phone', ip: '::1', persistent: false })
     await store.create(former)
     clock.advance(IDLE)
     const record = newRecord(clock, [['fresh', '3']], { key: former.key })
