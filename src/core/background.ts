@@ -6,10 +6,10 @@ import type { Awaitable } from './store.js'
 /** What is noted in the store while the handler runs, and awaited at the end of the request, where it costs no extra wait. */
 export class Background {
   #touching: Awaitable<boolean> | undefined
-  #confirming: Awaitable<boolean> | undefined
+  #confirming: Awaitable<boolean> = true
 
   get isUnderWay(): boolean {
-    return this.#touching !== undefined || this.#confirming !== undefined
+    return this.#touching !== undefined || isPromise(this.#confirming)
   }
 
   /** Notes that the session is used, if that is due. */
@@ -30,15 +30,17 @@ export class Background {
 
   /** Whether the former id is known to be on its way out: only then may the session rotate once more. */
   get confirmed(): Awaitable<boolean> {
-    return this.#confirming ?? true
+    return this.#confirming
   }
 
   /** Waits for all of it. `false` if the touch met no record. */
   settle(): Awaitable<boolean> {
-    const [touching, confirming] = [this.#touching ?? true, this.#confirming]
+    const touching = this.#touching ?? true
     this.#touching = undefined
-    this.#confirming = undefined
-    return confirming === undefined ? touching : after(confirming, () => touching)
+    return after(this.#confirming, (isConfirmed) => {
+      this.#confirming = isConfirmed
+      return touching
+    })
   }
 }
 

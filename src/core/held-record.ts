@@ -55,9 +55,9 @@ export class HeldRecord {
     return (this.#handle ??= newHandle())
   }
 
-  /** Whether its id is older than `rotateEvery`, and the client could be told of a new one. */
+  /** Whether its id is older than `rotateEvery`, the one before is on its way out, and the client could be told of a new one. */
   get isRotationDue(): boolean {
-    return this.#isRotationDue && this.#carrier.isReachable !== false
+    return this.#isRotationDue && this.#background.confirmed === true && this.#carrier.isReachable !== false
   }
 
   /** Whether the client has a newer id, which this request does not know. */
@@ -126,8 +126,9 @@ export class HeldRecord {
     this.#carrier.assertReachable()
     const isSignIn = subject !== undefined && reason === 'subject'
     const times = isSignIn ? this.#lifetime.timesAfterSignIn : this.#lifetime.times
-    const client = this.#carrier.client ?? UNKNOWN_CLIENT
-    const signIn = isSignIn ? { authenticatedAt: times.lastSeenAt, ...client } : undefined
+    const signIn = isSignIn
+      ? { authenticatedAt: times.lastSeenAt, ...(this.#carrier.client ?? UNKNOWN_CLIENT) }
+      : undefined
     return after(moveRecord(this.#context, written, { changes, times, subject, signIn, ifVersion }), (result) => {
       if (typeof result !== 'string') {
         this.#isNew()
@@ -239,8 +240,9 @@ export class HeldRecord {
   #goOn(sight: 'unseen' | 'former'): void {
     this.#isRotationDue = false
     this.#standing = sight === 'former' ? 'noLonger' : 'notYet'
-    // The answer that brought the new id may have been lost: it goes out with this one too.
+    // The answer that brought the new id may have been lost: it goes out with this one too. An older one goes out no more.
     if (sight === 'unseen') this.tokenChange = 'set'
+    else if (this.tokenChange === 'set') this.tokenChange = 'keep'
   }
 
   #isNew(): void {

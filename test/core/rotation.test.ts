@@ -1,5 +1,6 @@
 import { hours, minutes, seconds, type EngineOptions } from 'latchkey/core'
 import { describe, expect, test } from 'vitest'
+import { TokenSigner } from '../../src/core/token.js'
 import { bare, setUp } from '../support/engine.js'
 
 const GRACE = seconds(10)
@@ -186,6 +187,22 @@ describe('the old id', () => {
     await expect(open.session.token()).rejects.toMatchObject({ code: 'SESSION_GONE' })
   })
 
+  test('is not signed anew by a request that learns on its way that the client has the new one', async () => {
+    const { open, clock, stored } = setUp({ secret: ['new secret', 's'.repeat(32)] })
+    const { id } = await open(await stored({ a: 1 }))
+    const signedByOld = new TokenSigner(['s'.repeat(32)]).sign(id)
+    const slow = await open(signedByOld)
+    expect(slow.tokenChange).toBe('set')
+    const rotating = await open(signedByOld)
+    await rotating.session.rotate()
+    await (await open(rotating.signedToken)).commit()
+    Object.assign(slow.session, { b: 2 })
+    await slow.commit()
+    expect(slow.tokenChange).toBe('keep')
+    clock.advance(GRACE)
+    expect({ ...(await open(rotating.signedToken)).session }).toEqual({ a: 1, b: 2 })
+  })
+
   test('writes into the session during its grace', async () => {
     const setup = await rotated()
     await visit(setup, setup.new)
@@ -305,10 +322,37 @@ describe('rotateEvery', () => {
     const token = await stored({ a: 1 })
     clock.advance(minutes(10))
     const visits = await Promise.all(Array.from({ length: 10 }, () => open(token)))
-    await Promise.all(visits.map((visit) => visit.commit()))
+    await Promise.all(visits.map(async (visit) => visit.commit()))
     const tokens = visits.filter(({ tokenChange }) => tokenChange === 'set').map(({ signedToken }) => signedToken)
     expect(new Set(tokens).size).toBe(1)
     expect((await store.load('none'), store.calls.create)).toBe(1)
+  })
+
+  test('waits until it was noted that the last new id was seen', async () => {
+    const { open, stored, clock, store } = setUp({ rotateEvery: minutes(10) })
+    const old = await stored({ a: 1 })
+    const rotating = await open(old)
+    await rotating.session.rotate()
+    clock.advance(minutes(10))
+    store.failWith(new Error('down'), ['confirm'])
+    const unnoted = await open(rotating.signedToken)
+    Object.assign(unnoted.session, { b: 2 })
+    await unnoted.session.rotate()
+    await unnoted.commit()
+    expect(unnoted.tokenChange).toBe('keep')
+    store.heal()
+    const gate = store.hold('confirm')
+    const noting = await open(rotating.signedToken)
+    await gate.reached
+    const saving = noting.session.save()
+    await saving
+    expect(noting.tokenChange).toBe('keep')
+    gate.open()
+    await noting.commit()
+    expect(noting.tokenChange).toBe('set')
+    clock.advance(GRACE)
+    expect({ ...(await open(old)).session }).toEqual({})
+    expect({ ...(await open(noting.signedToken)).session }).toEqual({ a: 1, b: 2 })
   })
 
   test('waits for a request that can be told of it', async () => {
