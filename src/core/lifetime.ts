@@ -4,11 +4,25 @@ import type { ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SessionRecord } from './record.js'
 import type { SessionCookie } from './session.js'
 
+/** Deadlines that a request has given its session. */
+interface GivenDeadlines {
+  readonly maxAge: Duration
+  readonly idleTimeout: Duration
+  readonly expiresAt: number
+}
+
+/** What a {@link Lifetime} knows at one moment. */
+export interface LifetimeState {
+  readonly record: SessionRecord | undefined
+  readonly given: GivenDeadlines | undefined
+  readonly persistent: boolean | undefined
+}
+
 /** The deadlines of one session during one request: those stored, and those that the request has given it. */
 export class Lifetime {
   readonly #options: ResolvedEngineOptions
   #record: SessionRecord | undefined
-  #given: { readonly maxAge: Duration; readonly idleTimeout: Duration; readonly expiresAt: number } | undefined
+  #given: GivenDeadlines | undefined
   #persistent: boolean | undefined
   #cookie: SessionCookie | undefined
 
@@ -78,6 +92,17 @@ export class Lifetime {
       idleTimeout: maxAge > lifetime ? Math.max(idle, maxAge) : idle,
       expiresAt: this.now + maxAge,
     }
+  }
+
+  /** What it knows now; assigned, it knows that again. */
+  get state(): LifetimeState {
+    return { record: this.#record, given: this.#given, persistent: this.#persistent }
+  }
+
+  set state({ record, given, persistent }: LifetimeState) {
+    this.#record = record
+    this.#given = given
+    this.#persistent = persistent
   }
 
   /** Takes what is stored as the truth. */

@@ -153,20 +153,31 @@ export class OpenSession implements SessionBearer {
    * Signs somebody in with these data: a new id, a new `authenticatedAt`, and the old id is dead, also for whom was signed
    * in before.
    *
-   * @throws SessionError as `save` does, and `SUBJECT_INVALID` if the data name nobody.
+   * @throws SessionError as `save` does, and `SUBJECT_INVALID` if the data name nobody. Then the session holds what it held
+   *   before.
    */
   signIn(data: Readonly<Record<string, unknown>>, { remember, keep }: SignInOptions = {}): Promise<void> {
-    return this.#inTurn(() => {
+    return this.#inTurn(async () => {
       this.#record.assertNotOver()
       const { written } = this.#record
       const owner = written?.record.subject
       const isStranger = owner !== undefined && owner !== this.#subjectOf(data)
       const next = signInData(this.#session, data, keep ?? !isStranger)
       if (this.#subjectOf(Object.fromEntries(next)) === undefined) throw nobody()
+      const before = new Map<string, unknown>(Object.entries(this.#session))
+      const deadlines = this.#lifetime.state
       holdAll(this.#session, next)
       if (isStranger) this.#lifetime.known(undefined)
       if (remember !== undefined) this.#lifetime.change(remember)
-      return this.#alive(written ? this.#move(written, this.#changes() ?? NO_CHANGES, 'subject') : this.#persist())
+      try {
+        await this.#alive(written ? this.#move(written, this.#changes() ?? NO_CHANGES, 'subject') : this.#persist())
+      } catch (error) {
+        // Otherwise the end of the request would sign in once more, whatever the handler answers.
+        holdAll(this.#session, before)
+        if (written && !this.#record.written) this.#record.end()
+        else this.#lifetime.state = deadlines
+        throw error
+      }
     })
   }
 

@@ -158,8 +158,11 @@ export class SessionService {
 }
 
 function exchangeBehind(request: object): Exchange {
-  const exchange = exchangeOf((request as { raw?: object }).raw ?? request)
-  if (exchange) return exchange
+  const { raw } = (request ?? {}) as { readonly raw?: unknown }
+  for (const candidate of [request, raw]) {
+    const exchange = typeof candidate === 'object' && candidate !== null ? exchangeOf(candidate) : undefined
+    if (exchange) return exchange
+  }
   throw new SessionError(
     'REQUEST_WITHOUT_SESSION',
     'This request never got a session. Give the request that @Req() gives, of an application with SessionModule.',
