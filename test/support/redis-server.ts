@@ -88,7 +88,7 @@ async function connectTo(url: string) {
     .connect()
 }
 
-function findServer(): string {
+export function findServer(): string {
   const named = process.env['REDIS_SERVER']
   if (named !== undefined && named !== '') return named
   for (const name of ['redis-server', 'valkey-server']) {
@@ -106,7 +106,7 @@ function findServer(): string {
 }
 
 /** A shell that reads from a pipe of ours: the pipe ends with this process, even by SIGKILL, and the server with it. */
-function endWithThisProcess(child: ChildProcess): ChildProcess {
+export function endWithThisProcess(child: ChildProcess): ChildProcess {
   const watcher = spawn('sh', ['-c', `read _; kill -9 ${child.pid}`], { stdio: ['pipe', 'ignore', 'ignore'] })
   watcher.unref()
   return watcher
@@ -155,7 +155,8 @@ function ping(port: number): Promise<boolean> {
   })
 }
 
-function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on just now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

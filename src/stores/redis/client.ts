@@ -1,36 +1,64 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { SessionError } from '../../core/errors.js'
 
-/** What the store needs of a client of the package `redis`, 5 or 6. A pool of it will do; a cluster or a sentinel will not. */
-export interface NodeRedisClient {
-  readonly isOpen: boolean
-  connect(): Promise<unknown>
-  sendCommand(args: string[], options?: object): Promise<unknown>
+/** What the store needs to know of any client: it raises `error`. */
+interface Listening {
   on(event: 'error', listener: (error: unknown) => void): unknown
   listenerCount(event: 'error'): number
 }
 
-/** What the store needs of a client of the package `ioredis`, 5 or 6. A `Cluster` will not do. */
-export interface IoredisClient {
+/** What all clients of the package `redis` have in common. */
+interface NodeRedis extends Listening {
+  readonly isOpen: boolean
+  readonly isReady?: boolean | undefined
+  connect(): Promise<unknown>
+}
+
+/** What the store needs of a `createClient` or `createClientPool` of the package `redis`, 5 or 6. */
+export interface NodeRedisClient extends NodeRedis {
+  sendCommand(args: string[], options?: object): Promise<unknown>
+}
+
+/** What the store needs of a `createCluster` of the package `redis`, 5 or 6. */
+export interface NodeRedisCluster extends NodeRedis {
+  sendCommand(key: string | undefined, isReadonly: boolean, args: string[], options?: object): Promise<unknown>
+  getRandomNode(): unknown
+}
+
+/** What the store needs of a `createSentinel` of the package `redis`, 5 or 6. */
+export interface NodeRedisSentinel extends NodeRedis {
+  sendCommand(isReadonly: boolean, args: string[], options?: object): Promise<unknown>
+  getMasterNode(): unknown
+}
+
+/** What the store needs of a `new Redis()`, with sentinels or without, or a `new Cluster()` of the package `ioredis`, 5 or 6. */
+export interface IoredisClient extends Listening {
   readonly status: string
+  readonly isCluster?: boolean | undefined
+  readonly options: { readonly scaleReads?: unknown; readonly role?: unknown }
   call(command: string, args: string[]): Promise<unknown>
-  on(event: 'error', listener: (error: unknown) => void): unknown
-  listenerCount(event: 'error'): number
 }
 
 /** A Redis client as it is handed in, accepted by structure: node-redis or ioredis. */
-export type RedisClient = NodeRedisClient | IoredisClient
+export type RedisClient = NodeRedisClient | NodeRedisCluster | NodeRedisSentinel | IoredisClient
 
 /** One face over the clients. */
 export interface Connection {
-  /** Sends one command, its name in lower case, and answers what Redis answered. Rejects with the client's own error. */
-  send(args: string[]): Promise<unknown>
+  /** Whether the keys are spread over several servers, so that a script may touch those of one slot only. */
+  readonly isCluster: boolean
+  /**
+   * Sends one command, its name in lower case, and answers what Redis answered. Rejects with the client's own error.
+   *
+   * @param key - its first key, by which a cluster finds the server
+   */
+  send(args: string[], key?: string): Promise<unknown>
   /** Lets go of the connection where it is our own. */
   close(): Promise<void>
 }
 
 /**
  * The connection over a client that was handed in. It is never closed. Throws `OPTIONS_INVALID` for anything but a
- * client of one Redis server.
+ * client of a Redis server, a Redis Cluster or a Sentinel, and for one that would read from replicas.
  *
  * A client without a listener for `error` gets one, because without it the end of the Redis server would be the end of
  * the process. Every command that fails because of it still rejects.
@@ -38,75 +66,117 @@ export interface Connection {
 export function connectionOver(client: RedisClient): Connection {
   refuseOthers(client)
   if (client.listenerCount('error') === 0) client.on('error', () => {})
-  return 'call' in client ? overIoredis(client) : overNodeRedis(client)
-}
-
-/** Sends a command that changes nothing, and once more if the connection was lost under it. */
-export async function read(connection: Connection, args: string[]): Promise<unknown> {
-  try {
-    return await connection.send(args)
-  } catch (error) {
-    if (!isDropped(error)) throw error
-    return connection.send(args)
-  }
+  if ('call' in client) return overIoredis(client)
+  if ('getRandomNode' in client) return overCluster(client)
+  if ('getMasterNode' in client) return overSentinel(client)
+  return overNodeRedis(client)
 }
 
 /** Replies in their plain types, whatever mapping the application has given its client. */
 const PLAIN = Object.freeze({ typeMapping: Object.freeze({}) })
 
-/** Over a node-redis client. One that isn't open when it is first needed is connected, once: a client that was closed later stays closed. */
+/** How long a command waits for a cluster that is only just finding its servers, in milliseconds. */
+const READY_WITHIN = 400
+
+/** Over a node-redis client, which keeps what it is asked until it is connected. */
 export function overNodeRedis(client: NodeRedisClient): Connection {
-  let asked = false
+  const connect = connectOnce(client)
   return {
+    isCluster: false,
     send(args) {
-      if (!asked) {
-        asked = true
-        if (!client.isOpen) client.connect().catch(() => (asked = false))
-      }
+      // What is wrong shows at the command, too.
+      connect()?.catch(() => {})
       return client.sendCommand(args, PLAIN)
     },
     close: () => Promise.resolve(),
   }
 }
 
-/** Over an ioredis client, which connects by itself. `call` applies the client's `keyPrefix`. */
+/** Over a cluster of node-redis, which takes no command before it knows its servers. All go to masters: a replica lags behind. */
+export function overCluster(client: NodeRedisCluster): Connection {
+  const connect = connectOnce(client)
+  return {
+    isCluster: true,
+    async send(args, key) {
+      await connect()
+      if (client.isReady === false) await isReady(client)
+      return client.sendCommand(key, false, args, PLAIN)
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+/** Over a sentinel of node-redis. All go to the master: a replica lags behind. */
+export function overSentinel(client: NodeRedisSentinel): Connection {
+  const connect = connectOnce(client)
+  return {
+    isCluster: false,
+    async send(args) {
+      await connect()
+      return client.sendCommand(false, args, PLAIN)
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+/** Over an ioredis client, which connects by itself. `call` applies the client's `keyPrefix`, and finds the key for a cluster. */
 export function overIoredis(client: IoredisClient): Connection {
   return {
+    isCluster: client.isCluster === true,
     send: ([name = '', ...rest]) => client.call(name, rest),
     close: () => Promise.resolve(),
   }
 }
 
+/** Connects a client that isn't open when it is first needed, once: one that was closed later stays closed. */
+function connectOnce(client: NodeRedis): () => Promise<unknown> | undefined {
+  let connecting: Promise<unknown> | undefined
+  let isDone = false
+  return () => {
+    if (isDone || (connecting === undefined && client.isOpen)) {
+      isDone = true
+      return undefined
+    }
+    connecting ??= client.connect().then(
+      () => (isDone = true),
+      (error: unknown) => {
+        connecting = undefined
+        throw error
+      },
+    )
+    return connecting
+  }
+}
+
+/** Waits for a cluster that the application has begun to connect. If it is not there in time, the command says what is wrong. */
+async function isReady(client: NodeRedis): Promise<void> {
+  const late = Date.now() + READY_WITHIN
+  while (client.isReady === false && client.isOpen && Date.now() < late) await pause(10)
+}
+
 function refuseOthers(client: unknown): asserts client is RedisClient {
-  const { call, sendCommand, isCluster } = (client ?? {}) as {
+  const { call, sendCommand, isCluster, options } = (client ?? {}) as {
     call?: unknown
     sendCommand?: unknown
     isCluster?: unknown
-  }
-  // A cluster's and a sentinel's sendCommand take other arguments before the command.
-  if (isCluster === true || (call === undefined && typeof sendCommand === 'function' && sendCommand.length > 2)) {
-    throw new SessionError(
-      'OPTIONS_INVALID',
-      'RedisStore: the client is a cluster or a sentinel, which the store does not support. Give it the client of one Redis server.',
-    )
+    options?: { scaleReads?: unknown; role?: unknown } | undefined
   }
   if (typeof call !== 'function' && typeof sendCommand !== 'function') {
     throw new SessionError(
       'OPTIONS_INVALID',
-      `RedisStore: client is ${client === null ? 'null' : `a ${typeof client}`} without \`sendCommand\` or \`call\`. Give it what \`createClient\` of the package redis answers, or a \`new Redis()\` of ioredis.`,
+      `RedisStore: client is ${client === null ? 'null' : `a ${typeof client}`} without \`sendCommand\` or \`call\`. Give it what \`createClient\`, \`createCluster\` or \`createSentinel\` of the package redis answers, or a \`new Redis()\` or \`new Cluster()\` of ioredis.`,
     )
   }
-}
-
-const DROPPED_CODES = new Set<unknown>(['ECONNRESET', 'ECONNABORTED', 'EPIPE'])
-const DROPPED_MESSAGES = new Set<unknown>([
-  'Socket closed unexpectedly', // node-redis
-  'Connection is closed.', // ioredis
-  'Command aborted due to connection close', // ioredis, auto-pipelining
-])
-
-/** Whether a command failed because the connection went away under it: not a time-out, not an answer of the server. */
-function isDropped(error: unknown): boolean {
-  const { name, code, message } = (error ?? {}) as { name?: unknown; code?: unknown; message?: unknown }
-  return DROPPED_CODES.has(code) || DROPPED_MESSAGES.has(message) || name === 'MaxRetriesPerRequestError'
+  if (typeof call !== 'function') return
+  const wrong =
+    isCluster === true && (options?.scaleReads ?? 'master') !== 'master'
+      ? 'reads from replicas (`scaleReads`)'
+      : options?.role === 'slave'
+        ? "is connected to a replica (`role: 'slave'`)"
+        : undefined
+  if (wrong === undefined) return
+  throw new SessionError(
+    'OPTIONS_INVALID',
+    `RedisStore: the client ${wrong}. A replica lags behind, and would let in a session that was just ended. Give the store a client of its own that asks the masters.`,
+  )
 }

@@ -1,91 +1,134 @@
 import { SessionError } from '../../core/errors.js'
 import { TAG_LENGTH } from '../../core/id.js'
-import { RECORD_FORMAT, type RecordPatch, type RotatePatch, type SessionRecord } from '../../core/record.js'
+import { type FormerKey, RECORD_FORMAT, type SessionRecord } from '../../core/record.js'
+import { packed, unpacked } from './numbers.js'
 
 /*
- * One hash per session. Metadata are fields of one letter, data fields begin with a colon, so that no key of the data
- * can be taken for metadata:
+ * One hash per session. Metadata are fields of one character:
  *
- *   f format   c createdAt   l lastSeenAt   i idleTimeout   e expiresAt   v version
- *   s subject  h handle      d device       p '0' when the cookie ends with the browser
- *   r          alone in the hash: the record has moved to a new id, and this is said until the time it holds
+ *   1 the numbers (see numbers.ts); the name of the field is the number of the stored form
+ *   h handle, and after a space the address   s subject   d device   p '0' when the cookie ends with the browser
+ *   k the hash of the former key
+ *
+ * A key of the data is a field of its own name. The empty one, those of a single character and those that begin with a
+ * colon get a colon before them, so that none can be taken for metadata; and so does `__proto__`, which clients lose that
+ * answer with an object.
+ *
+ * A key that was rotated away is a hash with other fields:
+ *
+ *   r until when this is said, in decimal   n the hash of the key that it moved to   z the sealed id   g good until
+ *   t where it moved to, if that is in another slot: only so that the same step, asked for twice, is known
+ *
+ * A key that is dead for good has r and perhaps t, one that stays good for a while has r, n and z, and later r, n and g.
  */
+
+/** The field that holds the numbers of a record. */
+export const NUMBERS = String(RECORD_FORMAT)
+
+/** The fields of a hash, in no order. */
+export type Fields = ReadonlyMap<string, string>
 
 /** The Redis key of the record under `key`. The braces make the tag the part that decides the Cluster slot. */
 export function recordKey(prefix: string, key: string): string {
-  return `${prefix}:{${key.slice(0, TAG_LENGTH)}}:s:${key.slice(TAG_LENGTH)}`
+  return `${prefix}:{${tagIn(key)}}:s:${hashIn(key)}`
 }
 
-/** The Redis key of the index that the record under `key` is in, if it has a subject. See `docs/decisions/0001-tag-and-index.md`. */
+/** The Redis key of the index that the records of a tag are in, if they have a subject. See `docs/decisions/0001-tag-and-index.md`. */
 export function indexKey(prefix: string, key: string): string {
-  return `${prefix}:{${key.slice(0, TAG_LENGTH)}}:u`
+  return `${prefix}:{${tagIn(key)}}:u`
 }
 
-/** A new record as fields and values in turn. Throws a `RangeError` for a time that is no number. */
-export function recordFields(record: SessionRecord): string[] {
-  const fields = ['f', String(RECORD_FORMAT), 'c', integer(record.createdAt), 'l', integer(record.lastSeenAt)]
-  fields.push('i', integer(record.idleTimeout), 'e', integer(record.expiresAt), 'v', integer(record.version))
-  fields.push('h', record.handle)
-  if (record.subject !== undefined) fields.push('s', record.subject)
-  if (record.device !== undefined) fields.push('d', record.device)
-  if (!record.persistent) fields.push('p', '0')
-  for (const [key, value] of record.data) fields.push(`:${key}`, value)
+/** The part of a key that decides its slot and its index. */
+export function tagIn(key: string): string {
+  return key.slice(0, TAG_LENGTH)
+}
+
+/** The rest of a key, which is what an index has as its member. */
+export function hashIn(key: string): string {
+  return key.slice(TAG_LENGTH)
+}
+
+/** The field of a key of the data. */
+export function dataField(key: string): string {
+  return key.length < 2 || key.startsWith(':') || key === '__proto__' ? `:${key}` : key
+}
+
+/** A new record as a hash. Throws a `RangeError` for a time that is no number. */
+export function recordFields(record: SessionRecord): Map<string, string> {
+  const { subject, device, formerKey } = record
+  const fields = new Map([
+    [NUMBERS, packed(record, subject !== undefined)],
+    ['h', named(record.handle, record.ip)],
+  ])
+  if (subject !== undefined) fields.set('s', subject)
+  if (device !== undefined) fields.set('d', device)
+  if (!record.persistent) fields.set('p', '0')
+  if (formerKey !== undefined) fields.set('k', formerField(record.key, formerKey))
+  for (const [key, value] of record.data) fields.set(dataField(key), value)
   return fields
 }
 
-/** A patch as the scripts take it: the version it applies to, lastSeenAt, the count of what to set, that, and what to remove. */
-export function patchArguments(patch: RecordPatch | RotatePatch): string[] {
-  const { times } = patch
-  const set: string[] = []
-  const remove: string[] = []
-  if (times !== undefined) {
-    set.push('i', integer(times.idleTimeout), 'e', integer(times.expiresAt))
-    if (times.persistent) remove.push('p')
-    else set.push('p', '0')
-  }
-  if ('subject' in patch) {
-    if (patch.subject === undefined) remove.push('s')
-    else set.push('s', patch.subject)
-  }
-  for (const [key, value] of patch.set) set.push(`:${key}`, value)
-  for (const key of patch.remove) remove.push(`:${key}`)
-  const version = patch.ifVersion === undefined ? '' : integer(patch.ifVersion)
-  const lastSeenAt = times === undefined ? '' : integer(times.lastSeenAt)
-  return [version, lastSeenAt, String(set.length), ...set, ...remove]
+/** A handle and the address in one text. Throws a `RangeError` for a handle with a space, which no handle has. */
+export function named(handle: string, ip: string | undefined): string {
+  if (handle.includes(' ')) throw new RangeError('The handle of a record has a space. Use those that Latchkey makes.')
+  return ip === undefined ? handle : `${handle} ${ip}`
+}
+
+/** The former key of the record under `key`, without the tag that both have. */
+export function formerField(key: string, formerKey: string): string {
+  return tagIn(formerKey) === tagIn(key) ? hashIn(formerKey) : formerKey
 }
 
 /**
- * The record in an answer to HGETALL; `undefined` when nothing is there, or only the sign that it has moved. Expiry is
- * not judged here. Throws `RECORD_UNREADABLE` for anything else.
+ * The record in an answer to HGETALL, or the former key; `undefined` when nothing is there, or only the sign that it has
+ * moved. Whether its time is over is not judged here for a record. Throws `RECORD_UNREADABLE` for anything else.
  */
-export function recordFrom(key: string, reply: unknown): SessionRecord | undefined {
-  const fields = entriesOf(reply)
-  if (fields.length === 0) return undefined
-  const meta = new Map<string, string>()
+export function foundIn(key: string, fields: Fields, now: number): SessionRecord | FormerKey | undefined {
+  if (fields.size === 0) return undefined
+  return fields.has('r') ? formerIn(key, fields, now) : recordIn(key, fields)
+}
+
+/** The record in the fields of a hash. Throws `RECORD_UNREADABLE`. */
+export function recordIn(key: string, fields: Fields): SessionRecord {
+  const [subject, former, content] = [fields.get('s'), fields.get('k'), fields.get(NUMBERS)]
+  if (content === undefined) throw unreadable(withoutNumbers(fields))
+  const numbers = unpacked(content, subject !== undefined)
+  if (numbers === undefined) throw unreadable(`the field ${NUMBERS} holds something else than numbers`)
+  const names = fields.get('h')
+  if (names === undefined) throw unreadable('the field h is missing')
+  const space = names.indexOf(' ')
   const data = new Map<string, string>()
   for (const [field, value] of fields) {
-    if (typeof field !== 'string' || typeof value !== 'string') throw unreadable('a field is no text')
     if (field.startsWith(':')) data.set(field.slice(1), value)
-    else meta.set(field, value)
+    else if (field.length > 1) data.set(field, value)
   }
-  if (meta.has('r')) return undefined
-  const format = wholeNumber(meta, 'f')
-  if (format !== RECORD_FORMAT) throw unreadable(`its format is ${format}, and this release reads ${RECORD_FORMAT}`)
-  const handle = meta.get('h')
-  if (handle === undefined) throw unreadable('the field h is missing')
   return {
     key,
-    handle,
-    subject: meta.get('s'),
-    createdAt: wholeNumber(meta, 'c'),
-    lastSeenAt: wholeNumber(meta, 'l'),
-    idleTimeout: wholeNumber(meta, 'i'),
-    expiresAt: wholeNumber(meta, 'e'),
-    version: wholeNumber(meta, 'v'),
-    persistent: meta.get('p') !== '0',
-    device: meta.get('d'),
+    handle: space < 0 ? names : names.slice(0, space),
+    subject,
+    createdAt: numbers.createdAt,
+    authenticatedAt: numbers.authenticatedAt,
+    rotatedAt: numbers.rotatedAt,
+    lastSeenAt: numbers.lastSeenAt,
+    idleTimeout: numbers.idleTimeout,
+    expiresAt: numbers.expiresAt,
+    version: numbers.version,
+    persistent: fields.get('p') !== '0',
+    device: fields.get('d'),
+    ip: space < 0 ? undefined : names.slice(space + 1),
+    formerKey: former === undefined || former.length === key.length ? former : tagIn(key) + former,
     data,
   }
+}
+
+/** What an answer to HGETALL says, whatever the client makes of it: RESP2 answers with a list, RESP3 with a map. */
+export function fieldsOf(reply: unknown): Fields {
+  const fields = new Map<string, string>()
+  for (const [field, value] of entriesOf(reply)) {
+    if (typeof field !== 'string' || typeof value !== 'string') throw unreadable('a field is no text')
+    fields.set(field, value)
+  }
+  return fields
 }
 
 /** The error for a key that holds something else than a record. It never names the key. */
@@ -96,23 +139,22 @@ export function unreadable(why: string): SessionError {
   )
 }
 
-/** A number as the scripts take it: whole, never in exponents. */
-export function integer(value: number): string {
-  const whole = Math.round(value)
-  if (!Number.isSafeInteger(whole)) {
-    throw new RangeError(`A record's times and version are whole numbers, not ${value}. Give finite durations.`)
+function formerIn(key: string, fields: Fields, now: number): FormerKey | undefined {
+  const [until, movedTo, goodUntil] = [fields.get('r'), fields.get('n'), fields.get('g')]
+  if (movedTo === undefined || !(Number(until) > now)) return undefined
+  return {
+    movedTo: tagIn(key) + movedTo,
+    sealedId: fields.get('z'),
+    goodUntil: goodUntil === undefined ? undefined : Number(goodUntil),
   }
-  return String(whole)
 }
 
-function wholeNumber(meta: ReadonlyMap<string, string>, field: string): number {
-  const text = meta.get(field)
-  if (text === undefined) throw unreadable(`the field ${field} is missing`)
-  if (!/^-?\d{1,16}$/.test(text)) throw unreadable(`the field ${field} is no whole number`)
-  return Number(text)
+function withoutNumbers(fields: Fields): string {
+  const format = [...fields.keys()].find((field) => /^\d$/.test(field))
+  if (format === undefined) return `the field ${NUMBERS} is missing`
+  return `its format is ${format}, and this release reads ${RECORD_FORMAT}`
 }
 
-/** RESP2 answers with a flat array, RESP3 with a map, which clients hand out as an object or as a Map. */
 function entriesOf(reply: unknown): (readonly [unknown, unknown])[] {
   if (Array.isArray(reply)) {
     const entries: [unknown, unknown][] = []

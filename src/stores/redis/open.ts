@@ -21,6 +21,7 @@ export function openConnection(url: string, openers: readonly Opener[] = [openNo
   let open: Connection | undefined
   const first = async (): Promise<Connection> => (open = await openFirst(url, openers))
   return {
+    isCluster: false,
     send(args) {
       return open ? open.send(args) : (opening ??= first()).then((connection) => connection.send(args))
     },
@@ -59,6 +60,7 @@ export async function openNodeRedis(url: string): Promise<Connection> {
   const client = createClient({ url, disableOfflineQueue: true, socket: { reconnectStrategy: retryDelay } })
   const gate = new Gate(client, () => client.isReady)
   return {
+    isCluster: false,
     send(args) {
       return client.isReady ? client.sendCommand(args) : gate.pass().then(() => client.sendCommand(args))
     },
@@ -82,6 +84,7 @@ export async function openIoredis(url: string): Promise<Connection> {
   const gate = new Gate(client, () => client.status === 'ready')
   const call = ([name = '', ...rest]: string[]): Promise<unknown> => client.call(name, rest)
   return {
+    isCluster: false,
     send(args) {
       return client.status === 'ready' ? call(args) : gate.pass().then(() => call(args))
     },

@@ -1,0 +1,86 @@
+import { SessionError } from '../../core/errors.js'
+import type { Clock } from '../../core/expiry.js'
+import type { Connection } from './client.js'
+import { type Fields, fieldsOf, indexKey, recordKey, unreadable } from './layout.js'
+import { integer } from './numbers.js'
+import { patient, read } from './retry.js'
+import type { Script } from './script.js'
+
+/** How a store asks its Redis: under its prefix, by its clock, and until it is closed. */
+export class Commands {
+  readonly clock: Clock
+  readonly #connection: Connection
+  readonly #prefix: string
+  #isCluster: boolean
+  #closing: Promise<void> | undefined
+
+  constructor(connection: Connection, prefix: string, clock: Clock) {
+    this.clock = clock
+    this.#connection = patient(connection)
+    this.#prefix = prefix
+    this.#isCluster = connection.isCluster
+  }
+
+  /** Whether a script may touch the keys of one slot only. */
+  get isCluster(): boolean {
+    return this.#isCluster
+  }
+
+  /** The Redis key of a record. */
+  record(key: string): string {
+    return recordKey(this.#prefix, key)
+  }
+
+  /** The Redis key of the index for all keys with the tag of this one. */
+  index(key: string): string {
+    return indexKey(this.#prefix, key)
+  }
+
+  /** One HGETALL, sent once more if the connection was lost under it. */
+  async fields(key: string): Promise<Fields> {
+    this.#refuseClosed()
+    const name = this.record(key)
+    return fieldsOf(await read(this.#connection, ['hgetall', name], name).catch(rethrow))
+  }
+
+  /** Runs a script, its first argument the present time. The answer is what the script says it is. */
+  async run<T>(script: Script, keys: readonly string[], args: readonly string[]): Promise<T> {
+    this.#refuseClosed()
+    const answer = script.run(this.#connection, keys, [integer(this.clock()), ...args])
+    return (await answer.catch(rethrow)) as T
+  }
+
+  /**
+   * Runs a script over two slots, on a single server. Where that is refused although the client is not that of a Cluster (a
+   * proxy before one, or one node of it), the answer is `undefined`, and from then on it counts as one.
+   */
+  async runAcross<T>(script: Script, keys: readonly string[], args: readonly string[]): Promise<T | undefined> {
+    try {
+      return await this.run<T>(script, keys, args)
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes('CROSSSLOT'))) throw error
+      this.#isCluster = true
+      return undefined
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#connection.close())
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing === undefined) return
+    throw new SessionError('STORE_CLOSED', 'The Redis store was closed. Close it only after the last request.')
+  }
+}
+
+/**
+ * The client's error as it is, except that a key of another type is an unreadable record, and that what ioredis adds to
+ * an error is taken off: a log would show the password, or the data of the session.
+ */
+function rethrow(error: unknown): never {
+  if (!(error instanceof Error)) throw error
+  if (error.message.includes('WRONGTYPE')) throw unreadable('its key holds no hash')
+  Reflect.deleteProperty(error, 'command')
+  throw error
+}

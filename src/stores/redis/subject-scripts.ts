@@ -1,0 +1,81 @@
+import { MEMBERS, Script } from './script.js'
+
+/*
+ * Scripts over the sessions of a subject. KEYS: the index, and the records of its members. They answer a list: `done` and
+ * what is asked for, or `again` and the members of the index, because not all of them were declared. ARGV: now, subject.
+ *
+ * What has ended leaves the index on the way. Another subject with the same tag shares it, and is left alone.
+ */
+
+/** Each session as a list of its member and its fields. */
+export const LIST = new Script(`${MEMBERS}
+local found, dead, _, members = sessions(KEYS[1], ARGV[2])
+if members then return again(members) end
+local answer = { 'done' }
+for at, it in ipairs(found) do answer[at + 1] = { member(it.key), redis.call('HGETALL', it.key) } end
+bury(KEYS[1], dead)
+return answer
+`)
+
+/** How many there are. */
+export const COUNT = new Script(`${MEMBERS}
+local found, dead, _, members = sessions(KEYS[1], ARGV[2])
+if members then return again(members) end
+bury(KEYS[1], dead)
+return { 'done', #found }
+`)
+
+/** ARGV[3]: a handle. How many it ended. */
+export const REVOKE = new Script(`${MEMBERS}
+local found, dead, _, members = sessions(KEYS[1], ARGV[2])
+for _, it in ipairs(found) do
+  if it.h == ARGV[3] then
+    finish(KEYS[1], it)
+    bury(KEYS[1], dead)
+    tidy(KEYS[1])
+    return { 'done', 1 }
+  end
+end
+if members then return again(members) end
+bury(KEYS[1], dead)
+return { 'done', 0 }
+`)
+
+/**
+ * ARGV[3]: the handle of one to leave, or ''. The handles of those it ended, and all members. The declared ones are ended
+ * also where that asks for `again`. What can't be read is ended too, unless it says that it is somebody else's.
+ */
+export const REVOKE_ALL = new Script(`${MEMBERS}
+local found, dead, broken, members = sessions(KEYS[1], ARGV[2])
+local ended = {}
+for _, it in ipairs(found) do
+  if it.h ~= ARGV[3] then
+    finish(KEYS[1], it)
+    ended[#ended + 1] = it.h
+  end
+end
+for _, key in ipairs(broken) do
+  local fields = redis.pcall('HMGET', key, 's', 'h')
+  local isAnothers = fields.err or fields[1] and fields[1] ~= ARGV[2]
+  local handle = not fields.err and fields[2] and string.match(fields[2], '^[^ ]*') or ''
+  if not isAnothers and (handle == '' or handle ~= ARGV[3]) then
+    finish(KEYS[1], { key = key })
+    if handle ~= '' then ended[#ended + 1] = handle end
+  end
+end
+bury(KEYS[1], dead)
+if #ended > 0 then tidy(KEYS[1]) end
+return { members and 'again' or 'done', ended, members or {} }
+`)
+
+/** ARGV: now, subject, a change from [3] on. How many it changed. */
+export const UPDATE_ALL = new Script(`${MEMBERS}
+local found, dead, _, members = sessions(KEYS[1], ARGV[2])
+if members then return again(members) end
+for _, it in ipairs(found) do
+  move(it)
+  write(it, 7)
+end
+bury(KEYS[1], dead)
+return { 'done', #found }
+`)

@@ -1,0 +1,171 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { freePort, type RedisServer, startRedis } from './redis-server.js'
+
+/** A Redis Cluster of a test's own: three servers with a third of the slots each. */
+export interface RedisCluster {
+  readonly masters: readonly RedisServer[]
+  /** A replica of the first of the masters, where one was asked for. */
+  readonly replica: RedisServer | undefined
+  /** Sends one command to each master. */
+  toAll(...args: string[]): Promise<readonly unknown[]>
+  /** The master that has a key. */
+  ownerOf(key: string): Promise<RedisServer>
+  /** Moves the slot of a key to another master, as an operator would: `between` is called when half of its keys are moved. */
+  migrate(key: string, between?: () => Promise<unknown>): Promise<void>
+  /** Makes the replica the master of its slots and waits until everybody knows. */
+  failOver(): Promise<void>
+  stop(): Promise<void>
+}
+
+const SLOTS = 16384
+
+/** Starts a cluster. It takes every slot when this resolves. */
+export async function startCluster({ replica = false } = {}): Promise<RedisCluster> {
+  const servers = await Promise.all(Array.from({ length: replica ? 4 : 3 }, startNode))
+  const masters = servers.slice(0, 3)
+  const [follower] = servers.slice(3)
+  try {
+    await join(servers, masters)
+    if (follower) await follow(follower, masters[0] as RedisServer)
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.kill()))
+    throw error
+  }
+  const ownerOf = async (key: string): Promise<RedisServer> => {
+    const slot = Number(await servers[0]?.command('CLUSTER', 'KEYSLOT', key))
+    for (const server of servers) {
+      const nodes = await nodesOf(server)
+      const own = nodes.find((node) => node.isMyself)
+      if (own?.isMaster === true && own.slots.some(([from, to]) => from <= slot && slot <= to)) return server
+    }
+    throw new Error(`No master has slot ${slot}`)
+  }
+  return {
+    masters,
+    replica: follower,
+    toAll: (...args) => Promise.all(masters.map((server) => server.command(...args))),
+    ownerOf,
+    async migrate(key, between) {
+      const source = await ownerOf(key)
+      // Not the first one, which a failover may have made a replica.
+      const target = masters.slice(1).find((server) => server !== source) as RedisServer
+      const slot = String(await source.command('CLUSTER', 'KEYSLOT', key))
+      await migrateSlot(slot, source, target, masters, between)
+    },
+    async failOver() {
+      if (!follower) throw new Error('The cluster has no replica')
+      await follower.command('CLUSTER', 'FAILOVER')
+      const id = await idOf(follower)
+      const isMaster = async (server: RedisServer): Promise<boolean> =>
+        (await nodesOf(server)).some((node) => node.id === id && node.isMaster && node.slots.length > 0)
+      await until(async () => (await Promise.all(servers.map(isMaster))).every(Boolean), 'the replica took over')
+    },
+    async stop() {
+      await Promise.all(servers.map((server) => server.kill()))
+    },
+  }
+}
+
+async function startNode(): Promise<RedisServer> {
+  const bus = ['--cluster-port', String(await freePort())]
+  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '3000', '--repl-diskless-sync-delay', '0']
+  return startRedis({ args: [...settings, ...bus] })
+}
+
+async function join(servers: readonly RedisServer[], masters: readonly RedisServer[]): Promise<void> {
+  const share = Math.ceil(SLOTS / masters.length)
+  for (const [at, master] of masters.entries()) {
+    const last = Math.min((at + 1) * share, SLOTS) - 1
+    await master.command('CLUSTER', 'ADDSLOTSRANGE', String(at * share), String(last))
+    await master.command('CLUSTER', 'SET-CONFIG-EPOCH', String(at + 1))
+  }
+  const [first] = servers as [RedisServer]
+  for (const server of servers.slice(1)) {
+    const bus = (await server.command('CONFIG', 'GET', 'cluster-port')) as string[]
+    await first.command('CLUSTER', 'MEET', '127.0.0.1', String(server.port), bus[1] ?? '')
+  }
+  for (const server of servers) {
+    const knowsAll = async (): Promise<boolean> => {
+      const nodes = await nodesOf(server)
+      const count = nodes.reduce((sum, { slots }) => sum + slots.reduce((all, [from, to]) => all + to - from + 1, 0), 0)
+      return nodes.length === servers.length && count === SLOTS && /cluster_state:ok/.test(await infoOf(server))
+    }
+    await until(knowsAll, 'every node knows all others')
+  }
+}
+
+async function follow(replica: RedisServer, master: RedisServer): Promise<void> {
+  await replica.command('CLUSTER', 'REPLICATE', await idOf(master))
+  const isLinked = async (): Promise<boolean> =>
+    /master_link_status:up/.test(String(await replica.command('INFO', 'replication'))) &&
+    (await nodesOf(master)).some((node) => !node.isMaster)
+  await until(isLinked, 'the replica has what its master has')
+}
+
+async function migrateSlot(
+  slot: string,
+  source: RedisServer,
+  target: RedisServer,
+  masters: readonly RedisServer[],
+  between: (() => Promise<unknown>) | undefined,
+): Promise<void> {
+  const targetId = await idOf(target)
+  await target.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', await idOf(source))
+  await source.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId)
+  const count = Number(await source.command('CLUSTER', 'COUNTKEYSINSLOT', slot))
+  const move = async (many: number): Promise<boolean> => {
+    const keys = (await source.command('CLUSTER', 'GETKEYSINSLOT', slot, String(many))) as string[]
+    if (keys.length > 0) {
+      await source.command('MIGRATE', '127.0.0.1', String(target.port), '', '0', '5000', 'KEYS', ...keys)
+    }
+    return keys.length > 0
+  }
+  if (count > 1) await move(Math.floor(count / 2))
+  await between?.()
+  while (await move(100));
+  for (const server of [target, source, ...masters.filter((each) => each !== target && each !== source)]) {
+    await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
+  }
+}
+
+interface Node {
+  readonly id: string
+  readonly isMyself: boolean
+  readonly isMaster: boolean
+  readonly slots: readonly (readonly [number, number])[]
+}
+
+async function nodesOf(server: RedisServer): Promise<readonly Node[]> {
+  const lines = String(await server.command('CLUSTER', 'NODES'))
+    .trim()
+    .split('\n')
+  return lines.map((line) => {
+    const [id = '', , flags = '', , , , , , ...slots] = line.split(' ')
+    const ranges = slots.filter((range) => !range.startsWith('['))
+    return {
+      id,
+      isMyself: flags.includes('myself'),
+      isMaster: flags.includes('master'),
+      slots: ranges.map((range) => {
+        const [from = '', to = from] = range.split('-')
+        return [Number(from), Number(to)] as const
+      }),
+    }
+  })
+}
+
+async function infoOf(server: RedisServer): Promise<string> {
+  return String(await server.command('CLUSTER', 'INFO'))
+}
+
+async function idOf(server: RedisServer): Promise<string> {
+  return String(await server.command('CLUSTER', 'MYID'))
+}
+
+async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
+  for (let attempt = 0; attempt < 1500; attempt++) {
+    if (await isSo()) return
+    await wait(10)
+  }
+  throw new Error(`Within 15 s it did not come about that ${what}`)
+}
