@@ -1,5 +1,4 @@
 import type { Ability } from '../../../src/core/store.js'
-import type { SessionRecord } from '../../../src/core/record.js'
 import { broken, type BrokenStore, brokenPair } from './build.js'
 
 const SWEEPS = 'a sweep removes what has expired, says how much, and leaves the rest'
@@ -40,14 +39,14 @@ export const abilityFaults: readonly BrokenStore[] = [
   broken('sweeps live records', SWEEPS, (good, clock) => {
     const keys = new Set<string>()
     return {
-      create: (record: SessionRecord) => {
+      create: (record, limit) => {
         keys.add(record.key)
-        good.create(record)
+        return good.create(record, limit)
       },
       sweep: (limit: number) => {
         const removed = good.sweep(limit)
         if (removed > 0)
-          for (const key of keys) if ((good.load(key)?.lastSeenAt ?? Infinity) < clock()) good.delete(key)
+          for (const key of keys) if ((good.record(key)?.lastSeenAt ?? Infinity) < clock()) good.delete(key)
         return removed
       },
     }
@@ -58,9 +57,9 @@ export const abilityFaults: readonly BrokenStore[] = [
   broken('sweeps by the times of creation', 'a sweep judges a record by the times it has now', (good, clock) => {
     const ends = new Map<string, number>()
     return {
-      create: (record: SessionRecord) => {
+      create: (record, limit) => {
         ends.set(record.key, record.lastSeenAt + record.idleTimeout)
-        good.create(record)
+        return good.create(record, limit)
       },
       sweep: (limit: number) => {
         const due = [...ends].filter(([, end]) => end <= clock()).slice(0, limit)

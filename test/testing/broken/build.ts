@@ -1,6 +1,12 @@
 import type { Clock } from '../../../src/core/expiry.js'
-import type { RecordPatch, SessionRecord } from '../../../src/core/record.js'
-import type { Closing, Rotating, SessionStore, Sweeping } from '../../../src/core/store.js'
+import {
+  type FormerKey,
+  isFormerKey,
+  type RecordPatch,
+  type RecordTimes,
+  type SessionRecord,
+} from '../../../src/core/record.js'
+import type { BySubject, Closing, Rotating, SessionStore, Sweeping } from '../../../src/core/store.js'
 import { MemoryStore } from '../../../src/stores/memory.js'
 import type { StoreConformanceOptions } from '../../../src/testing/conformance.js'
 
@@ -13,16 +19,40 @@ export interface BrokenStore extends Pick<StoreConformanceOptions, 'open' | 'ope
 }
 
 /** A store with every ability. */
-export type Verbs = SessionStore & Rotating & Sweeping & Closing
+export type Verbs = SessionStore & BySubject & Rotating & Sweeping & Closing
+
+/** What is inside of a broken store: a memory store, and what faults need to reach around its verbs. */
+export class SoundStore extends MemoryStore {
+  /** Keys that a fault has marked, for all processes on the same data. */
+  readonly marks = new Set<string>()
+
+  /** The live record under `key`, and no former key. */
+  record(key: string): SessionRecord | undefined {
+    const found = this.load(key)
+    return found && !isFormerKey(found) ? found : undefined
+  }
+
+  /** What is kept of a key that was rotated away. */
+  former(key: string): FormerKey | undefined {
+    const found = this.load(key)
+    return found && isFormerKey(found) ? found : undefined
+  }
+
+  /** Writes a whole record, whatever is there. */
+  overwrite(record: SessionRecord): undefined {
+    this.delete(record.key)
+    this.create(record)
+  }
+}
 
 /** A memory store with some verbs replaced by faulty ones. */
 export function broken(
   fault: string,
   caughtBy: string,
-  faulty: (good: MemoryStore, clock: Clock) => Partial<Verbs>,
+  faulty: (good: SoundStore, clock: Clock) => Partial<Verbs>,
 ): BrokenStore {
   const open = (clock: Clock): SessionStore => {
-    const good = new MemoryStore({ clock })
+    const good = new SoundStore({ clock })
     return { ...verbsOf(good), ...faulty(good, clock) }
   }
   return { fault, caughtBy, open }
@@ -32,43 +62,19 @@ export function broken(
 export function brokenPair(
   fault: string,
   caughtBy: string,
-  faulty: (good: MemoryStore, clock: Clock) => Partial<Verbs>,
+  faulty: (good: SoundStore, clock: Clock) => Partial<Verbs>,
 ): BrokenStore {
-  let good = new MemoryStore()
+  let good = new SoundStore()
   const open = (clock: Clock): SessionStore => ({ ...verbsOf(good), ...faulty(good, clock) })
   return {
     fault,
     caughtBy,
     open: (clock) => {
-      good = new MemoryStore({ clock })
+      good = new SoundStore({ clock })
       return open(clock)
     },
     openAnother: open,
   }
-}
-
-/** A store that changes what is written on its way in. */
-export function mangling(
-  fault: string,
-  caughtBy: string,
-  change: (entry: [string, string]) => [string, string],
-): BrokenStore {
-  const mangled = (data: ReadonlyMap<string, string>): Map<string, string> => new Map([...data].map(change))
-  return broken(fault, caughtBy, (good) => ({
-    create: (record) => good.create({ ...record, data: mangled(record.data) }),
-    update: (key, patch) => good.update(key, { ...patch, set: mangled(patch.set) }),
-    rotate: (key, newKey, patch) => good.rotate(key, newKey, { ...patch, set: mangled(patch.set) }),
-  }))
-}
-
-/** A store that changes what is read on its way out. */
-export function misreading(fault: string, caughtBy: string, change: (record: SessionRecord) => unknown): BrokenStore {
-  return broken(fault, caughtBy, (good) => ({
-    load: (key) => {
-      const record = good.load(key)
-      return record && (change(record) as SessionRecord)
-    },
-  }))
 }
 
 /** Another one's turn: what a store gives up between reading and writing. */
@@ -82,22 +88,45 @@ export function patched(record: SessionRecord, { set, remove, times }: RecordPat
   return { ...record, ...times, version: record.version + 1, data }
 }
 
-/** Writes a whole record, whatever is there. */
-export function overwrite(good: MemoryStore, record: SessionRecord): void {
-  good.delete(record.key)
-  good.create(record)
+/** A record out of nothing, as a store has it that creates with every write. */
+export function conjured(key: string, times: RecordTimes, other: Partial<SessionRecord> = {}): SessionRecord {
+  const now = times.lastSeenAt
+  const absent = {
+    subject: undefined,
+    authenticatedAt: undefined,
+    device: undefined,
+    ip: undefined,
+    formerKey: undefined,
+  }
+  return {
+    key,
+    handle: 'h',
+    createdAt: now,
+    rotatedAt: now,
+    version: 1,
+    data: new Map(),
+    ...absent,
+    ...times,
+    ...other,
+  }
 }
 
-function verbsOf(good: MemoryStore): Verbs {
+function verbsOf(good: SoundStore): Verbs {
   return {
     name: good.name,
     abilities: good.abilities,
     load: (key) => good.load(key),
-    create: (record) => good.create(record),
+    create: (record, limit) => good.create(record, limit),
     update: (key, patch) => good.update(key, patch),
     touch: (key, lastSeenAt) => good.touch(key, lastSeenAt),
     delete: (key) => good.delete(key),
     rotate: (key, newKey, patch) => good.rotate(key, newKey, patch),
+    confirm: (key, formerKey, goodUntil) => good.confirm(key, formerKey, goodUntil),
+    list: (subject) => good.list(subject),
+    count: (subject) => good.count(subject),
+    revoke: (subject, handle) => good.revoke(subject, handle),
+    revokeAll: (subject, exceptHandle) => good.revokeAll(subject, exceptHandle),
+    updateAll: (subject, patch) => good.updateAll(subject, patch),
     sweep: (limit) => good.sweep(limit),
     close: () => good.close(),
   }

@@ -2,8 +2,7 @@ import { days } from '../../../src/core/duration.js'
 import { SessionError } from '../../../src/core/errors.js'
 import { endsAt, isExpired } from '../../../src/core/expiry.js'
 import type { SessionRecord } from '../../../src/core/record.js'
-import { MemoryStore } from '../../../src/stores/memory.js'
-import { broken, type BrokenStore, patched } from './build.js'
+import { broken, type BrokenStore, patched, SoundStore } from './build.js'
 
 /** What decides the moment at which a record ends: the verb that wrote it, the record now, the time, the end before. */
 type Ends = (verb: 'create' | 'update' | 'touch', record: SessionRecord, now: number, before: number) => number
@@ -11,15 +10,15 @@ type Ends = (verb: 'create' | 'update' | 'touch', record: SessionRecord, now: nu
 /** A store that keeps the end of a record beside it, as one with a time to live does, and gets it wrong. */
 function ending(fault: string, caughtBy: string, ends: Ends): BrokenStore {
   return broken(fault, caughtBy, (_, clock) => {
-    const kept = new MemoryStore({ clock: () => -Infinity })
+    const kept = new SoundStore({ clock: () => -Infinity })
     const deadlines = new Map<string, number>()
     const isLive = (key: string): boolean => clock() < (deadlines.get(key) ?? -Infinity)
     const write = (verb: 'create' | 'update' | 'touch', key: string): void => {
-      const record = kept.load(key)
+      const record = kept.record(key)
       if (record) deadlines.set(key, ends(verb, record, clock(), deadlines.get(key) ?? endsAt(record)))
     }
     return {
-      load: (key) => (isLive(key) ? kept.load(key) : undefined),
+      load: (key) => (isLive(key) ? kept.record(key) : undefined),
       create: (record) => {
         if (isLive(record.key)) throw new SessionError('RECORD_EXISTS', 'It exists.')
         kept.delete(record.key)
@@ -47,13 +46,13 @@ function ending(fault: string, caughtBy: string, ends: Ends): BrokenStore {
 /** A store one of whose verbs doesn't ask whether a record has expired. */
 function blind(fault: string, caughtBy: string, verb: 'load' | 'update' | 'touch' | 'delete'): BrokenStore {
   return broken(fault, caughtBy, (good) => {
-    const all = new MemoryStore({ clock: () => -Infinity })
+    const all = new SoundStore({ clock: () => -Infinity })
     return {
-      create: (record) => {
-        good.create(record)
+      create: (record, limit) => {
         all.create(record)
+        return good.create(record, limit)
       },
-      ...(verb === 'load' && { load: (key) => good.load(key) ?? all.load(key) }),
+      ...(verb === 'load' && { load: (key) => good.load(key) ?? all.record(key) }),
       ...(verb === 'touch' && {
         touch: (key, lastSeenAt) => good.touch(key, lastSeenAt) || all.touch(key, lastSeenAt),
       }),
@@ -61,7 +60,7 @@ function blind(fault: string, caughtBy: string, verb: 'load' | 'update' | 'touch
       ...(verb === 'update' && {
         update: (key, patch) => {
           const outcome = good.update(key, patch)
-          const record = all.load(key)
+          const record = all.record(key)
           if (outcome !== 'gone' || !record) return outcome
           good.create(patched(record, patch))
           return 'updated'
@@ -112,12 +111,12 @@ export const expiryFaults: readonly BrokenStore[] = [
     (good) => {
       const versions = new Map<string, number>()
       return {
-        create: (record) => {
+        create: (record, limit) => {
           versions.set(record.key, record.version)
-          good.create(record)
+          return good.create(record, limit)
         },
         update: (key, patch) => {
-          const version = good.load(key)?.version ?? versions.get(key)
+          const version = good.record(key)?.version ?? versions.get(key)
           return version !== undefined && patch.ifVersion !== undefined && patch.ifVersion !== version
             ? 'conflict'
             : good.update(key, patch)
@@ -133,7 +132,7 @@ export const expiryFaults: readonly BrokenStore[] = [
   ),
   broken('moves the end of the lifetime by a touch', 'a touch never moves the end of the lifetime', (good) => ({
     touch: (key, lastSeenAt) => {
-      const record = good.load(key)
+      const record = good.record(key)
       if (record) {
         good.delete(key)
         good.create({

@@ -1,30 +1,30 @@
 import type { Outcome } from '../../../src/core/store.js'
-import type { MemoryStore } from '../../../src/stores/memory.js'
-import { type BrokenStore, brokenPair, elsewhere, overwrite, patched, type Verbs } from './build.js'
+import { movedBy } from '../../../src/testing/conformance/samples.js'
+import { type BrokenStore, brokenPair, elsewhere, patched, type SoundStore, type Verbs } from './build.js'
 
 /** Reads, gives way, and writes the whole record: as over a plain key-value store. */
-function rewriting(good: MemoryStore): Pick<Verbs, 'update' | 'touch'> {
+function rewriting(good: SoundStore): Pick<Verbs, 'update' | 'touch'> {
   return {
     update: async (key, patch): Promise<Outcome> => {
-      const record = good.load(key)
+      const record = good.record(key)
       if (!record) return good.update(key, patch)
       if (patch.ifVersion !== undefined && patch.ifVersion !== record.version) return 'conflict'
       await elsewhere()
-      overwrite(good, patched(record, patch))
+      good.overwrite(patched(record, patch))
       return 'updated'
     },
     touch: async (key, lastSeenAt) => {
-      const record = good.load(key)
+      const record = good.record(key)
       if (!record) return false
       await elsewhere()
-      overwrite(good, { ...record, lastSeenAt: Math.max(lastSeenAt, record.lastSeenAt) })
+      good.overwrite({ ...record, lastSeenAt: Math.max(lastSeenAt, record.lastSeenAt) })
       return true
     },
   }
 }
 
 /** How many records were ever swept from a store. */
-const swept = new WeakMap<MemoryStore, number>()
+const swept = new WeakMap<SoundStore, number>()
 
 /** Faults that only show when verbs run at the same time. */
 export const raceFaults: readonly BrokenStore[] = [
@@ -49,7 +49,7 @@ export const raceFaults: readonly BrokenStore[] = [
     'of parallel updates with the same ifVersion exactly one is applied',
     (good) => ({
       update: async (key, { ifVersion, ...patch }) => {
-        const record = good.load(key)
+        const record = good.record(key)
         if (record && ifVersion !== undefined && ifVersion !== record.version) return 'conflict'
         await elsewhere()
         return good.update(key, patch)
@@ -76,15 +76,15 @@ export const raceFaults: readonly BrokenStore[] = [
     'of two creates of one key exactly one wins and its record is kept',
     (good) => ({
       create: async (record) => {
-        if (good.load(record.key)) return good.create(record)
+        if (good.record(record.key)) return good.create(record)
         await elsewhere()
-        overwrite(good, record)
+        good.overwrite(record)
       },
     }),
   ),
   brokenPair('looks before it deletes', 'of parallel deletes exactly one answers true', (good) => ({
     delete: async (key) => {
-      const existed = good.load(key) !== undefined
+      const existed = good.record(key) !== undefined
       await elsewhere()
       good.delete(key)
       return existed
@@ -122,7 +122,7 @@ export const raceFaults: readonly BrokenStore[] = [
     },
   ),
   brokenPair('keeps what it has read', 'what one process wrote is there for the other at once', (good) => {
-    const cache = new Map<string, ReturnType<MemoryStore['load']>>()
+    const cache = new Map<string, ReturnType<SoundStore['load']>>()
     return {
       load: (key) => {
         if (!cache.has(key)) cache.set(key, good.load(key))
@@ -132,10 +132,10 @@ export const raceFaults: readonly BrokenStore[] = [
   }),
   brokenPair('rotates twice at a time', 'of parallel rotations of one record exactly one is done', (good) => ({
     rotate: async (key, newKey, patch) => {
-      const record = good.load(key)
+      const record = good.record(key)
       await elsewhere()
-      if (!record || good.load(key)) return good.rotate(key, newKey, patch)
-      good.create({ ...patched(record, patch), key: newKey, subject: patch.subject })
+      if (!record || good.record(key)) return good.rotate(key, newKey, patch)
+      good.create(movedBy(patch, record, newKey))
       return 'updated'
     },
   })),
@@ -144,11 +144,10 @@ export const raceFaults: readonly BrokenStore[] = [
     'an update that races a rotation is kept or told that the record has moved',
     (good) => ({
       rotate: async (key, newKey, patch) => {
-        const record = good.load(key)
+        const record = good.record(key)
         await elsewhere()
         const outcome = good.rotate(key, newKey, patch)
-        if (outcome === 'updated' && record)
-          overwrite(good, { ...patched(record, patch), key: newKey, subject: patch.subject })
+        if (outcome === 'updated' && record) good.overwrite(movedBy(patch, record, newKey))
         return outcome
       },
     }),
@@ -158,11 +157,11 @@ export const raceFaults: readonly BrokenStore[] = [
     'a touch that races a rotation is never lost when it answered true',
     (good) => ({
       rotate: async (key, newKey, patch) => {
-        const record = good.load(key)
+        const record = good.record(key)
         await elsewhere()
         const outcome = good.rotate(key, newKey, patch)
-        const moved = good.load(newKey)
-        if (moved && record) overwrite(good, { ...moved, lastSeenAt: record.lastSeenAt })
+        const moved = good.record(newKey)
+        if (moved && record) good.overwrite({ ...moved, lastSeenAt: record.lastSeenAt })
         return outcome
       },
     }),
@@ -172,9 +171,9 @@ export const raceFaults: readonly BrokenStore[] = [
     'a delete that races a rotation ends the record or is told that it was not there',
     (good) => ({
       rotate: async (key, newKey, patch) => {
-        const record = good.load(key)
+        const record = good.record(key)
         if (!record) return good.rotate(key, newKey, patch)
-        good.create({ ...patched(record, patch), key: newKey, subject: patch.subject })
+        good.create(movedBy(patch, record, newKey))
         await elsewhere()
         good.delete(key)
         return 'updated'

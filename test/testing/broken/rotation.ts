@@ -1,73 +1,24 @@
 import { ROTATED_FOR } from '../../../src/core/store.js'
-import type { MemoryStore } from '../../../src/stores/memory.js'
 import { newHandle } from '../../../src/core/id.js'
-import type { RotatePatch, SessionRecord } from '../../../src/core/record.js'
-import { broken, type BrokenStore, overwrite } from './build.js'
+import type { SessionRecord } from '../../../src/core/record.js'
+import { movedBy } from '../../../src/testing/conformance/samples.js'
+import { broken, type BrokenStore, conjured, type Verbs } from './build.js'
+import { moving, patching, remembering } from './changing.js'
 
 const MOVES = 'a rotation moves the record, applies the patch and sets the subject'
+const SIGN_IN = 'a sign-in takes the place of what the record says of the last one'
 const DEAD = 'a key that was rotated away is dead at once, and a write to it is told so'
-
-/** A store that changes a patch before it rotates. */
-function patching(
-  fault: string,
-  caughtBy: string,
-  change: (patch: RotatePatch, record: SessionRecord) => RotatePatch,
-): BrokenStore {
-  return broken(fault, caughtBy, (good) => ({
-    rotate: (key, newKey, patch) => {
-      const record = good.load(key)
-      return good.rotate(key, newKey, record ? change(patch, record) : patch)
-    },
-  }))
-}
-
-/** A store that changes a record once it has moved. */
-function moving(
-  fault: string,
-  caughtBy: string,
-  change: (moved: SessionRecord, former: SessionRecord) => SessionRecord,
-): BrokenStore {
-  return broken(fault, caughtBy, (good) => ({
-    rotate: (key, newKey, patch) => {
-      const former = good.load(key)
-      const outcome = good.rotate(key, newKey, patch)
-      const moved = good.load(newKey)
-      if (outcome === 'updated' && former && moved) overwrite(good, change(moved, former))
-      return outcome
-    },
-  }))
-}
-
-/** A store that keeps something of what it rotated away. */
-function remembering(
-  fault: string,
-  caughtBy: string,
-  verbs: (good: MemoryStore, newKeyOf: (key: string) => string | undefined) => Partial<BrokenVerbs>,
-): BrokenStore {
-  return broken(fault, caughtBy, (good) => {
-    const moved = new Map<string, string>()
-    return {
-      rotate: (key, newKey, patch) => {
-        const outcome = good.rotate(key, newKey, patch)
-        if (outcome === 'updated') moved.set(key, newKey)
-        return outcome
-      },
-      ...verbs(good, (key) => moved.get(key)),
-    }
-  })
-}
-
-type BrokenVerbs = Pick<MemoryStore, 'load' | 'create' | 'update' | 'touch' | 'delete'>
 
 /** Faults of rotate. */
 export const rotationFaults: readonly BrokenStore[] = [
-  patching('rotates without the patch', MOVES, ({ subject }) => ({ set: new Map(), remove: [], subject })),
+  patching('rotates without the patch', MOVES, (patch) => ({ ...patch, set: new Map(), remove: [] })),
   patching('forgets to remove when it rotates', MOVES, (patch) => ({ ...patch, remove: [] })),
   patching('keeps only the patch when it rotates', MOVES, (patch, { data }) => ({
     ...patch,
     remove: [...data.keys()],
   })),
   moving('gives a new handle', MOVES, (moved) => ({ ...moved, handle: newHandle() })),
+  moving('forgets when the id was new', MOVES, (moved, { rotatedAt }) => ({ ...moved, rotatedAt })),
   moving('begins createdAt anew', MOVES, (moved) => ({ ...moved, createdAt: moved.createdAt + 60_000 })),
   moving('begins the version anew', MOVES, (moved) => ({ ...moved, version: 1 })),
   patching('keeps the subject', MOVES, (patch, { subject }) => ({ ...patch, subject })),
@@ -79,17 +30,31 @@ export const rotationFaults: readonly BrokenStore[] = [
       subject: patch.subject ?? subject,
     }),
   ),
+  moving(
+    'remembers when somebody signed in who has signed out',
+    'a rotation takes a subject away and gives another',
+    (moved, { authenticatedAt }) => ({ ...moved, authenticatedAt: moved.authenticatedAt ?? authenticatedAt }),
+  ),
+  patching('forgets a sign-in', SIGN_IN, (patch) => ({ ...patch, signIn: undefined })),
+  patching('keeps the device where a sign-in says nothing of it', SIGN_IN, (patch, { device, ip }) => ({
+    ...patch,
+    signIn: patch.signIn && { ...patch.signIn, device: patch.signIn.device ?? device, ip: patch.signIn.ip ?? ip },
+  })),
+  moving('forgets the sign-in when it rotates without one', SIGN_IN, (moved) => ({
+    ...moved,
+    authenticatedAt: moved.device === 'phone' ? undefined : moved.authenticatedAt,
+  })),
   broken('rotates what it saw first', 'a rotation moves what is stored at that moment', (good) => {
     const first = new Map<string, SessionRecord>()
     return {
-      create: (record) => {
+      create: (record, limit) => {
         first.set(record.key, { ...record, data: new Map(record.data) })
-        good.create(record)
+        return good.create(record, limit)
       },
       rotate: (key, newKey, patch) => {
         const outcome = good.rotate(key, newKey, patch)
-        const [then, moved] = [first.get(key), good.load(newKey)]
-        if (then && moved) overwrite(good, { ...moved, data: new Map([...then.data, ...patch.set]) })
+        const [then, moved] = [first.get(key), good.record(newKey)]
+        if (then && moved) good.overwrite({ ...moved, data: new Map([...then.data, ...patch.set]) })
         return outcome
       },
     }
@@ -111,9 +76,17 @@ export const rotationFaults: readonly BrokenStore[] = [
     idleTimeout: moved.idleTimeout + 1,
   })),
   remembering('lets nobody write under the new key', 'a record lives on under its new key', (good) => ({
-    update: (key, patch) => (good.load(key)?.version === 2 && patch.ifVersion ? 'conflict' : good.update(key, patch)),
+    update: (key, patch) => (good.record(key)?.version === 2 && patch.ifVersion ? 'conflict' : good.update(key, patch)),
   })),
   remembering('loads the old key too', DEAD, (good, newKeyOf) => ({ load: (key) => good.load(newKeyOf(key) ?? key) })),
+  remembering('leaves the old key good for a while', DEAD, (good, newKeyOf) => ({
+    load: (key) => {
+      const movedTo = newKeyOf(key)
+      return (
+        good.load(key) ?? (movedTo === undefined ? undefined : { movedTo, sealedId: undefined, goodUntil: undefined })
+      )
+    },
+  })),
   remembering('leads writes on to the new key', DEAD, (good, newKeyOf) => ({
     update: (key, patch) => good.update(newKeyOf(key) ?? key, patch),
   })),
@@ -130,12 +103,11 @@ export const rotationFaults: readonly BrokenStore[] = [
     },
   })),
   broken('copies instead of moving', DEAD, (good) => ({
-    rotate: (key, newKey, { subject, ...patch }) => {
-      const record = good.load(key)
+    rotate: (key, newKey, patch) => {
+      const record = good.record(key)
       const outcome = good.update(key, patch)
-      const changed = good.load(key)
-      if (outcome !== 'updated' || !record || !changed) return outcome
-      good.create({ ...changed, key: newKey, subject })
+      if (outcome !== 'updated' || !record) return outcome
+      good.create(movedBy(patch, record, newKey))
       return 'updated'
     },
   })),
@@ -143,8 +115,8 @@ export const rotationFaults: readonly BrokenStore[] = [
     'gives a key away that was lately rotated',
     'nothing can be created under a key that was lately rotated away',
     (good, newKeyOf) => ({
-      create: (record) => {
-        if (newKeyOf(record.key) === undefined) good.create(record)
+      create: (record, limit) => {
+        return newKeyOf(record.key) === undefined ? good.create(record, limit) : undefined
       },
     }),
   ),
@@ -183,7 +155,7 @@ export const rotationFaults: readonly BrokenStore[] = [
     (good, newKeyOf) => ({
       update: (key, patch) => {
         const next = newKeyOf(key)
-        return next !== undefined && !good.load(next) ? 'gone' : good.update(key, patch)
+        return next !== undefined && !good.record(next) ? 'gone' : good.update(key, patch)
       },
     }),
   ),
@@ -191,16 +163,7 @@ export const rotationFaults: readonly BrokenStore[] = [
     rotate: (key, newKey, patch) => {
       const outcome = good.rotate(key, newKey, patch)
       if (outcome !== 'gone' || !patch.times) return outcome
-      const { lastSeenAt } = patch.times
-      const record = {
-        key: newKey,
-        handle: 'h',
-        subject: patch.subject,
-        createdAt: lastSeenAt,
-        version: 1,
-        device: undefined,
-      }
-      good.create({ ...record, ...patch.times, data: patch.set })
+      good.create(conjured(newKey, patch.times, { subject: patch.subject, data: patch.set }))
       return 'updated'
     },
   })),
@@ -209,12 +172,12 @@ export const rotationFaults: readonly BrokenStore[] = [
     'a record that has moved is rotated for a second rotation and stays where it is',
     (good) => {
       const moved = new Map<string, string>()
-      const rotate: MemoryStore['rotate'] = (key, newKey, patch) => {
+      const rotate: Verbs['rotate'] = (key, newKey, patch) => {
         const outcome = good.rotate(moved.get(key) ?? key, newKey, patch)
         if (outcome === 'updated') moved.set(key, newKey)
         return outcome
       }
-      return { rotate } as Partial<BrokenVerbs>
+      return { rotate }
     },
   ),
   patching(
@@ -230,7 +193,7 @@ export const rotationFaults: readonly BrokenStore[] = [
     'a rotation onto a key that exists is refused and leaves both as they were',
     (good) => ({
       rotate: (key, newKey, patch) => {
-        if (good.load(key)) good.delete(newKey)
+        if (good.record(key)) good.delete(newKey)
         return good.rotate(key, newKey, patch)
       },
     }),
@@ -240,7 +203,7 @@ export const rotationFaults: readonly BrokenStore[] = [
     'a rotation that ends the lifetime leaves nothing under either key',
     (good) => ({
       rotate: (key, newKey, { times, ...patch }) => {
-        const expiresAt = Math.max(good.load(key)?.expiresAt ?? 0, times?.expiresAt ?? 0)
+        const expiresAt = Math.max(good.record(key)?.expiresAt ?? 0, times?.expiresAt ?? 0)
         return good.rotate(key, newKey, { ...patch, times: times && { ...times, expiresAt } })
       },
     }),

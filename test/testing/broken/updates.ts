@@ -1,4 +1,5 @@
-import { broken, type BrokenStore, overwrite, patched } from './build.js'
+import type { SessionRecord } from '../../../src/core/record.js'
+import { broken, type BrokenStore, conjured, patched } from './build.js'
 
 /** Faults of update and touch. */
 export const updateFaults: readonly BrokenStore[] = [
@@ -9,19 +10,19 @@ export const updateFaults: readonly BrokenStore[] = [
     'replaces the data by the patch',
     'an update sets and removes what the patch names and leaves the rest',
     (good) => ({
-      update: (key, patch) => good.update(key, { ...patch, remove: [...(good.load(key)?.data.keys() ?? [])] }),
+      update: (key, patch) => good.update(key, { ...patch, remove: [...(good.record(key)?.data.keys() ?? [])] }),
     }),
   ),
   broken('drops a record without data', 'an update that removes every key leaves an empty record', (good) => ({
     update: (key, patch) => {
       const outcome = good.update(key, patch)
-      if (good.load(key)?.data.size === 0) good.delete(key)
+      if (good.record(key)?.data.size === 0) good.delete(key)
       return outcome
     },
   })),
   broken('fails to remove an absent key', 'removing a key that is not there is not an error', (good) => ({
     update: (key, patch) => {
-      const data = good.load(key)?.data
+      const data = good.record(key)?.data
       if (patch.remove.some((name) => !data?.has(name))) throw new Error('no such field')
       return good.update(key, patch)
     },
@@ -32,13 +33,13 @@ export const updateFaults: readonly BrokenStore[] = [
     (good) => ({
       update: (key, patch) => {
         const isEmpty = patch.set.size === 0 && patch.remove.length === 0 && !patch.times
-        return isEmpty && good.load(key) ? 'updated' : good.update(key, patch)
+        return isEmpty && good.record(key) ? 'updated' : good.update(key, patch)
       },
     }),
   ),
   broken('keeps the first value', 'on the same key the last update wins', (good) => ({
     update: (key, patch) => {
-      const data = good.load(key)?.data
+      const data = good.record(key)?.data
       return good.update(key, { ...patch, set: new Map([...patch.set, ...(data ?? [])]) })
     },
   })),
@@ -48,16 +49,7 @@ export const updateFaults: readonly BrokenStore[] = [
       if (outcome !== 'gone') return outcome
       const now = clock()
       const times = { lastSeenAt: now, idleTimeout: 1000, expiresAt: now + 1000, persistent: true }
-      const record = {
-        key,
-        handle: 'h',
-        subject: undefined,
-        createdAt: now,
-        version: 0,
-        device: undefined,
-        data: new Map(),
-      }
-      good.create(patched({ ...record, ...times }, patch))
+      good.create(patched(conjured(key, times, { version: 0 }), patch))
       return 'updated'
     },
   })),
@@ -65,20 +57,21 @@ export const updateFaults: readonly BrokenStore[] = [
     'answers conflict for a missing record',
     'an update of a deleted record is gone and revives nothing',
     (good) => ({
-      update: (key, patch) => (patch.ifVersion !== undefined && !good.load(key) ? 'conflict' : good.update(key, patch)),
+      update: (key, patch) =>
+        patch.ifVersion !== undefined && !good.record(key) ? 'conflict' : good.update(key, patch),
     }),
   ),
   broken('revives by update', 'an update of a deleted record is gone and revives nothing', (good) => {
-    const grave = new Map<string, NonNullable<ReturnType<typeof good.load>>>()
+    const grave = new Map<string, SessionRecord>()
     return {
       delete: (key) => {
-        const record = good.load(key)
+        const record = good.record(key)
         if (record) grave.set(key, record)
         return good.delete(key)
       },
       update: (key, patch) => {
         const record = grave.get(key)
-        if (record && !good.load(key)) good.create(record)
+        if (record && !good.record(key)) good.create(record)
         return good.update(key, patch)
       },
     }
@@ -88,15 +81,15 @@ export const updateFaults: readonly BrokenStore[] = [
   })),
   broken('can not make a cookie lasting again', 'an update writes new times', (good) => ({
     update: (key, { times, ...patch }) => {
-      const persistent = good.load(key)?.persistent === true && times?.persistent === true
+      const persistent = good.record(key)?.persistent === true && times?.persistent === true
       return good.update(key, { ...patch, times: times && { ...times, persistent } })
     },
   })),
   broken('writes lastSeenAt as it comes', 'an update never moves lastSeenAt backwards', (good) => ({
     update: (key, patch) => {
-      const record = good.load(key)
+      const record = good.record(key)
       const outcome = good.update(key, patch)
-      if (record && outcome === 'updated') overwrite(good, patched(record, patch))
+      if (record && outcome === 'updated') good.overwrite(patched(record, patch))
       return outcome
     },
   })),
@@ -113,7 +106,7 @@ export const updateFaults: readonly BrokenStore[] = [
     'an update with another version is a conflict and writes nothing',
     (good) => ({
       update: (key, { ifVersion, ...patch }) =>
-        good.update(key, { ...patch, ifVersion: Math.min(ifVersion ?? Infinity, good.load(key)?.version ?? 0) }),
+        good.update(key, { ...patch, ifVersion: Math.min(ifVersion ?? Infinity, good.record(key)?.version ?? 0) }),
     }),
   ),
   broken(
@@ -138,22 +131,22 @@ export const updateFaults: readonly BrokenStore[] = [
   })),
   broken('touches backwards', 'a touch with an earlier time is ignored', (good) => ({
     touch: (key, lastSeenAt) => {
-      const record = good.load(key)
-      if (record) overwrite(good, { ...record, lastSeenAt })
+      const record = good.record(key)
+      if (record) good.overwrite({ ...record, lastSeenAt })
       return record !== undefined
     },
   })),
   broken('takes an earlier touch for a dead session', 'a touch with an earlier time is ignored', (good) => ({
-    touch: (key, lastSeenAt) => lastSeenAt > (good.load(key)?.lastSeenAt ?? 0) && good.touch(key, lastSeenAt),
+    touch: (key, lastSeenAt) => lastSeenAt > (good.record(key)?.lastSeenAt ?? 0) && good.touch(key, lastSeenAt),
   })),
   broken('answers true for every touch', 'a touch of a record that never was creates nothing', (good) => ({
     touch: (key, lastSeenAt) => good.touch(key, lastSeenAt) || true,
   })),
   broken('revives by touch', 'a touch of a deleted record revives nothing', (good) => {
-    const grave = new Map<string, NonNullable<ReturnType<typeof good.load>>>()
+    const grave = new Map<string, SessionRecord>()
     return {
       delete: (key) => {
-        const record = good.load(key)
+        const record = good.record(key)
         if (record) grave.set(key, record)
         return good.delete(key)
       },

@@ -1,5 +1,6 @@
 import type { SessionRecord } from '../../../src/core/record.js'
-import { broken, type BrokenStore, mangling, misreading } from './build.js'
+import { broken, type BrokenStore } from './build.js'
+import { mangling, misreading } from './changing.js'
 
 const KEYS = 'any string may be a key of the data'
 const ONE_KEY = 'any string may be a key that is changed and removed alone'
@@ -22,13 +23,15 @@ export const valueFaults: readonly BrokenStore[] = [
   mangling('takes keys without regard to case', KEYS, ([key, value]) => [key.toLowerCase(), value]),
   broken('keeps its own field among the data', KEYS, (good) => ({
     load: (key) => {
-      const record = good.load(key)
-      return record && { ...record, data: new Map([...record.data].filter(([name]) => name !== 'version')) }
+      const record = good.record(key)
+      return record
+        ? { ...record, data: new Map([...record.data].filter(([name]) => name !== 'version')) }
+        : good.load(key)
     },
   })),
   broken('removes by a pattern', ONE_KEY, (good) => ({
     update: (key, patch) => {
-      const keys = [...(good.load(key)?.data.keys() ?? [])]
+      const keys = [...(good.record(key)?.data.keys() ?? [])]
       const more = patch.remove.includes('*') ? keys.filter((name) => !patch.set.has(name)) : []
       return good.update(key, { ...patch, remove: [...patch.remove, ...more] })
     },
@@ -45,14 +48,14 @@ export const valueFaults: readonly BrokenStore[] = [
     /^-?\d/.test(value) ? `${Number.parseFloat(value)}` : value,
   ]),
   mangling('makes one line end of two', VALUES, ([key, value]) => [key, value.replaceAll('\r\n', '\n')]),
-  broken('quotes subjects badly', 'any string but the empty one may be a subject and a device', (good) => ({
-    create: (record) => good.create({ ...record, subject: record.subject?.replaceAll("'", "''") }),
+  broken('quotes subjects badly', 'any string but the empty one may be a subject, a device and an address', (good) => ({
+    create: (record, limit) => good.create({ ...record, subject: record.subject?.replaceAll("'", "''") }, limit),
   })),
   broken('mistakes data for metadata', 'a subject is kept as it was through updates and touches', (good) => ({
     load: (key) => {
-      const record = good.load(key)
+      const record = good.record(key)
       const subject = record?.data.get('subject')
-      return record && subject !== undefined && record.version > 1 ? { ...record, subject } : record
+      return record && subject !== undefined && record.version > 1 ? { ...record, subject } : good.load(key)
     },
   })),
   mangling('truncates large values', 'a value of a megabyte is kept whole', ([key, value]) => [
@@ -60,9 +63,9 @@ export const valueFaults: readonly BrokenStore[] = [
     value.slice(0, 65_535),
   ]),
   broken('refuses large values', 'a value of a megabyte is kept whole', (good) => ({
-    create: (record) => {
+    create: (record, limit) => {
       for (const value of record.data.values()) if (value.length > 1_000_000) throw new RangeError('too large')
-      good.create(record)
+      return good.create(record, limit)
     },
   })),
   broken(
@@ -78,11 +81,11 @@ export const valueFaults: readonly BrokenStore[] = [
     (good) => {
       const shared = new Map<string, SessionRecord>()
       return {
-        create: (record) => {
-          good.create(record)
+        create: (record, limit) => {
           shared.set(record.key, record)
+          return good.create(record, limit)
         },
-        load: (key) => good.load(key) && shared.get(key),
+        load: (key) => (good.record(key) ? shared.get(key) : good.load(key)),
       }
     },
   ),
@@ -93,9 +96,9 @@ export const valueFaults: readonly BrokenStore[] = [
       const shared = new Map<string, SessionRecord>()
       return {
         load: (key) => {
-          const record = shared.get(key) ?? good.load(key)
+          const record = shared.get(key) ?? good.record(key)
           if (record) shared.set(key, record)
-          return record
+          return record ?? good.load(key)
         },
         update: (key, patch) => {
           shared.delete(key)
@@ -111,8 +114,8 @@ export const valueFaults: readonly BrokenStore[] = [
       const shared = new Map<string, SessionRecord['data']>()
       return {
         load: (key) => {
-          const record = good.load(key)
-          if (!record) return undefined
+          const record = good.record(key)
+          if (!record) return good.load(key)
           const data = shared.get(key) ?? record.data
           shared.set(key, data)
           return { ...record, data }
@@ -137,7 +140,7 @@ export const valueFaults: readonly BrokenStore[] = [
         },
         update: (key, patch) => {
           apply(key)
-          if (!good.load(key)) return 'gone'
+          if (!good.record(key)) return 'gone'
           late.set(key, patch)
           return 'updated'
         },

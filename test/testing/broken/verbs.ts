@@ -1,6 +1,7 @@
 import { SessionError } from '../../../src/core/errors.js'
 import type { SessionRecord } from '../../../src/core/record.js'
-import { broken, type BrokenStore, misreading, overwrite } from './build.js'
+import { broken, type BrokenStore } from './build.js'
+import { misreading } from './changing.js'
 
 /** Faults of load, create and delete. */
 export const verbFaults: readonly BrokenStore[] = [
@@ -8,13 +9,25 @@ export const verbFaults: readonly BrokenStore[] = [
     ...record,
     device: undefined,
   })),
+  misreading('forgets the address', 'a new record is loaded as it was created', (record) => ({
+    ...record,
+    ip: undefined,
+  })),
+  misreading('takes the creation for the sign-in', 'a new record is loaded as it was created', (record) => ({
+    ...record,
+    authenticatedAt: record.createdAt,
+  })),
+  misreading('takes the creation for the last rotation', 'a new record is loaded as it was created', (record) => ({
+    ...record,
+    rotatedAt: record.createdAt,
+  })),
   misreading('keeps every cookie', 'a new record is loaded as it was created', (record) => ({
     ...record,
     persistent: true,
   })),
   misreading(
     'answers null for an absent subject',
-    'a record without subject, device and data is loaded as it was created',
+    'a record without subject, device, address and data is loaded as it was created',
     (record) => ({ ...record, subject: record.subject ?? null }),
   ),
   broken('answers null for a missing record', 'a key that was never created loads nothing', (good) => ({
@@ -22,9 +35,9 @@ export const verbFaults: readonly BrokenStore[] = [
   })),
   broken('throws for a missing record', 'a key that was never created loads nothing', (good) => ({
     load: (key) => {
-      const record = good.load(key)
-      if (!record) throw new SessionError('SESSION_GONE', 'There is none.')
-      return record
+      const found = good.load(key)
+      if (!found) throw new SessionError('SESSION_GONE', 'There is none.')
+      return found
     },
   })),
   broken('touches what it loads', 'loading changes nothing', (good, clock) => ({
@@ -37,16 +50,16 @@ export const verbFaults: readonly BrokenStore[] = [
     'overwrites by create',
     'creating refuses a key that exists and leaves the record there as it was',
     (good) => ({
-      create: (record) => overwrite(good, record),
+      create: (record) => good.overwrite(record),
     }),
   ),
   broken(
     'refuses a taken key too late',
     'creating refuses a key that exists and leaves the record there as it was',
     (good) => ({
-      create: (record) => {
+      create: (record, limit) => {
         good.update(record.key, { set: record.data, remove: [] })
-        good.create(record)
+        return good.create(record, limit)
       },
     }),
   ),
@@ -54,14 +67,14 @@ export const verbFaults: readonly BrokenStore[] = [
     'refuses a taken key with an error of its own',
     'creating refuses a key that exists and leaves the record there as it was',
     (good) => ({
-      create: (record) => {
-        if (good.load(record.key)) throw new Error('UNIQUE constraint failed')
-        good.create(record)
+      create: (record, limit) => {
+        if (good.record(record.key)) throw new Error('UNIQUE constraint failed')
+        return good.create(record, limit)
       },
     }),
   ),
   broken('only marks what it deletes', 'a deleted record loads nothing', (good) => ({
-    delete: (key) => good.load(key) !== undefined,
+    delete: (key) => good.record(key) !== undefined,
   })),
   broken('fails to delete what is gone', 'deleting twice answers true and then false', (good) => ({
     delete: (key) => {
@@ -78,12 +91,12 @@ export const verbFaults: readonly BrokenStore[] = [
     (good) => {
       const left = new Map<string, SessionRecord>()
       return {
-        create: (record) => {
+        create: (record, limit) => {
           const data = new Map([...(left.get(record.key)?.data ?? []), ...record.data])
-          good.create({ ...record, data })
+          return good.create({ ...record, data }, limit)
         },
         delete: (key) => {
-          const record = good.load(key)
+          const record = good.record(key)
           if (record) left.set(key, record)
           return good.delete(key)
         },
@@ -96,10 +109,10 @@ export const verbFaults: readonly BrokenStore[] = [
     (good) => {
       const taken = new Set<string>()
       return {
-        create: (record) => {
+        create: (record, limit) => {
           if (taken.has(record.key)) throw new SessionError('RECORD_EXISTS', 'Taken.')
           taken.add(record.key)
-          good.create(record)
+          return good.create(record, limit)
         },
       }
     },
@@ -107,15 +120,16 @@ export const verbFaults: readonly BrokenStore[] = [
   broken('writes to all records of a subject', 'writing to a record leaves the others as they were', (good) => {
     const keys = new Set<string>()
     return {
-      create: (record) => {
+      create: (record, limit) => {
         keys.add(record.key)
-        good.create(record)
+        return good.create(record, limit)
       },
       update: (key, patch) => {
         const outcome = good.update(key, patch)
-        const subject = good.load(key)?.subject
+        const subject = good.record(key)?.subject
         for (const other of keys) {
-          if (other !== key && subject !== undefined && good.load(other)?.subject === subject) good.update(other, patch)
+          if (other !== key && subject !== undefined && good.record(other)?.subject === subject)
+            good.update(other, patch)
         }
         return outcome
       },
@@ -123,10 +137,10 @@ export const verbFaults: readonly BrokenStore[] = [
   }),
   broken('compares keys without regard to case', 'keys that differ only in case are different records', (good) => ({
     load: (key) => {
-      const record = good.load(key.toLowerCase())
+      const record = good.record(key.toLowerCase())
       return record && { ...record, key }
     },
-    create: (record) => good.create({ ...record, key: record.key.toLowerCase() }),
+    create: (record, limit) => good.create({ ...record, key: record.key.toLowerCase() }, limit),
     update: (key, patch) => good.update(key.toLowerCase(), patch),
     touch: (key, lastSeenAt) => good.touch(key.toLowerCase(), lastSeenAt),
     delete: (key) => good.delete(key.toLowerCase()),
