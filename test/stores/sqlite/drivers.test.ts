@@ -1,11 +1,11 @@
-import { createRequire } from 'node:module'
 import Database from 'libsql'
 import PromiseDatabase from 'libsql/promise'
-import { SqliteStore, type SqliteDatabase, type SqliteDriver } from 'latchkey/stores/sqlite'
+import { SqliteStore, type SqliteDatabase, type SqliteDriver, type SqliteStatement } from 'latchkey/stores/sqlite'
 import { ManualClock, storeConformance } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
 import { findDriver } from '../../../src/stores/sqlite/driver.js'
-import { newRecord } from '../../../src/testing/conformance/samples.js'
+import { signedIn } from '../../../src/testing/conformance/samples.js'
+import { builtIn } from '../../support/sqlite-drivers.js'
 
 describe('the driver', () => {
   class Driver {}
@@ -67,19 +67,33 @@ describe('the driver', () => {
     }
   })
 
+  test('is asked again at the start while another process is in the way', () => {
+    let busy = 3
+    class BusyAtFirst {
+      readonly #database = new Database(':memory:')
+      readonly exec = (sql: string): unknown => this.#database.exec(sql)
+      readonly close = (): unknown => this.#database.close()
+      readonly prepare = (sql: string): SqliteStatement => {
+        if (!sql.startsWith('PRAGMA journal_mode') || busy-- <= 0) return this.#database.prepare(sql)
+        throw Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' })
+      }
+    }
+    expect(new SqliteStore({ path: ':memory:', driver: BusyAtFirst }).load('x')).toBeUndefined()
+    expect(busy).toBe(-1)
+  })
+
   test('may be set to give integers as BigInt', () => {
     const database = new Database(':memory:')
     database.defaultSafeIntegers(true)
     const store = new SqliteStore({ database })
-    const record = newRecord(new ManualClock())
+    const record = signedIn(new ManualClock(), 'ann')
     store.create(record)
     expect(store.load(record.key)).toEqual(record)
+    expect(store.list('ann')).toEqual([record])
+    expect(store.count('ann')).toBe(1)
     expect(store.delete(record.key)).toBe(true)
   })
 })
-
-/** Node has it from 22.13 on. */
-const builtIn = nodeSqlite()
 
 if (builtIn) {
   describe('a SQLite store on node:sqlite is a store', () => {
@@ -94,12 +108,4 @@ if (builtIn) {
       open: (clock) => new SqliteStore({ database: new open(':memory:', settings), clock }),
     })
   })
-}
-
-function nodeSqlite(): SqliteDriver | undefined {
-  try {
-    return (createRequire(import.meta.url)('node:sqlite') as { DatabaseSync: SqliteDriver }).DatabaseSync
-  } catch {
-    return undefined
-  }
 }

@@ -8,6 +8,7 @@ import { SqliteStore } from 'latchkey/stores/sqlite'
 import { ManualClock } from 'latchkey/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { newRecord, patchOf } from '../../../src/testing/conformance/samples.js'
+import { loaded } from '../../../src/testing/conformance/suite.js'
 
 let folder = ''
 const children: ChildProcess[] = []
@@ -49,7 +50,7 @@ describe('several processes on one file', () => {
         for await (const line of lines) expect(line).toMatch(/^[abc]\d+ updated$/)
       }),
     )
-    expect(store.load(record.key)!.data.size).toBe(300)
+    expect((await loaded(store, record.key)).data.size).toBe(300)
     store.close()
   })
 
@@ -67,17 +68,17 @@ describe('several processes on one file', () => {
     }
     expect(acknowledged.length).toBeGreaterThanOrEqual(200)
     const again = new SqliteStore({ path })
-    const { data } = again.load(record.key)!
+    const { data } = await loaded(again, record.key)
     expect(acknowledged.filter((key) => !data.has(key))).toEqual([])
     expect(again.update(record.key, patchOf([['after', '1']]))).toBe('updated')
     again.close()
   })
 
   test('that start on a file which is not there yet: all can use it', async () => {
-    for (let round = 0; round < 10; round++) {
+    const starters = Array.from({ length: 6 }, start)
+    await Promise.all(starters.map(answer))
+    for (let round = 0; round < 20; round++) {
       const path = join(folder, `${round}`, 'sessions.db')
-      const starters = Array.from({ length: 6 }, start)
-      await Promise.all(starters.map(answer))
       const answers = starters.map(answer)
       starters.forEach((starter, at) => starter.send({ path, isBuiltIn: at > 0 }))
       expect(await Promise.all(answers)).toEqual(starters.map(() => 'started'))
@@ -106,9 +107,15 @@ describe('several processes on one file', () => {
   /** The next message of a child; it fails when the child ends before. */
   function answer(child: ChildProcess): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      child.once('message', resolve)
+      const ended = (code: number | null, signal: string | null): void => {
+        reject(new Error(`The child ended with ${code ?? signal}.`))
+      }
+      child.once('exit', ended)
       child.once('error', reject)
-      child.once('exit', (code, signal) => reject(new Error(`The child ended with ${code ?? signal}.`)))
+      child.once('message', (message) => {
+        child.off('exit', ended).off('error', reject)
+        resolve(message)
+      })
     })
   }
 })
