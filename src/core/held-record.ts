@@ -214,6 +214,8 @@ export class HeldRecord {
   end(): void {
     this.startAnew()
     this.isOver = true
+    // A session that was stored by this request, and refused its sign-in after its end, has no id to send.
+    if (this.tokenChange === 'set') this.tokenChange = 'clear'
   }
 
   /** From now on there is no record, but there may be one under another id. */

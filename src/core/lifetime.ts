@@ -63,6 +63,11 @@ export class Lifetime {
     return this.#persistent ?? this.#record?.persistent ?? true
   }
 
+  /** Whether the request has put the end of the lifetime into the past. */
+  get isPast(): boolean {
+    return this.#given !== undefined && this.remaining <= 0
+  }
+
   /** Milliseconds until the lifetime ends. */
   get remaining(): Duration {
     return this.times.expiresAt - this.now

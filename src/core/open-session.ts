@@ -170,7 +170,9 @@ export class OpenSession implements SessionBearer {
       if (isStranger) this.#lifetime.known(undefined)
       if (remember !== undefined) this.#lifetime.change(remember)
       try {
-        await this.#alive(written ? this.#move(written, this.#changes() ?? NO_CHANGES, 'subject') : this.#persist())
+        if (written && isStranger) await this.#takeOver(written)
+        else
+          await this.#alive(written ? this.#move(written, this.#changes() ?? NO_CHANGES, 'subject') : this.#persist())
       } catch (error) {
         // Otherwise the end of the request would sign in once more, whatever the handler answers.
         holdAll(this.#session, before)
@@ -248,7 +250,7 @@ export class OpenSession implements SessionBearer {
     const { written } = record
     if (!written) return changes && record.create(this.#subjectOf(this.#session), changes.set)
     if (!changes && !this.#lifetime.isChanged && !record.isRotationDue) return
-    if (this.#lifetime.remaining <= 0) return this.#expire()
+    if (this.#lifetime.isPast) return this.#expire()
     if (changes && this.#isSubjectChanged(written)) return this.#move(written, changes, 'subject')
     if (record.isRotationDue) return this.#move(written, changes ?? NO_CHANGES, 'due')
     return this.#update(written, changes ?? NO_CHANGES)
@@ -287,6 +289,29 @@ export class OpenSession implements SessionBearer {
         return isFirst ? this.#signInAnew(written, changes, result) : record.endedElsewhere(result)
       })
     })
+  }
+
+  /**
+   * Moves the record of somebody else, and tries again where it has changed: what was written for that one meanwhile, such
+   * as a role by `updateAll`, must not go along.
+   */
+  #takeOver(known: Written): Promise<void> {
+    const record = this.#record
+    let written = known
+    return retrying(
+      async () => {
+        const changes = changesOf(this.#session, written.record.data) ?? NO_CHANGES
+        const { version } = written.record
+        const result = await record.move(written, changes, this.#subjectOf(this.#session), 'subject', version)
+        if (typeof result === 'string') await record.findAgain(result)
+        else record.keep(result)
+        record.assertNotOver()
+        return typeof result !== 'string'
+      },
+      async () => {
+        written = await record.read()
+      },
+    )
   }
 
   /**
