@@ -1,0 +1,38 @@
+import type { Awaitable, SessionStore } from 'latchkey/core'
+import type { StoreVerb } from 'latchkey/testing'
+
+/** Stands before every call of a store: makes it, at once or when it is time. */
+export type Pass = <T>(verb: StoreVerb, call: () => Awaitable<T>) => Awaitable<T>
+
+/** A store whose verbs all go through `pass`, and which is otherwise the one inside. */
+export function watched(inner: SessionStore, pass: Pass): SessionStore {
+  return new Proxy(inner, {
+    get(store, name) {
+      const value: unknown = Reflect.get(store, name, store)
+      if (typeof value !== 'function') return value
+      const verb = value as (...args: unknown[]) => Awaitable<unknown>
+      return name === 'close'
+        ? () => verb.call(store)
+        : (...args: unknown[]) => pass(name as StoreVerb, () => verb.apply(store, args))
+    },
+  })
+}
+
+/** Knows when all calls of a store are done, those included that nobody waits for. */
+export class Settling {
+  readonly #pending = new Set<PromiseLike<unknown>>()
+
+  readonly pass: Pass = (_verb, call) => {
+    const answer = call()
+    if (typeof answer === 'object' && answer !== null && 'then' in answer) {
+      const settle = (): void => void this.#pending.delete(done)
+      const done: PromiseLike<void> = answer.then(settle, settle)
+      this.#pending.add(done)
+    }
+    return answer
+  }
+
+  async settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
+}
