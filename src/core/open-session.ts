@@ -204,7 +204,11 @@ export class OpenSession implements SessionBearer {
   }
 
   #settle(alive: boolean | undefined): Awaitable<void> {
-    if (alive === false && this.#written) this.#endedElsewhere('unknown')
+    // Where there is something to write, the write tells more: whether the session is over or has moved. And a sign-in
+    // goes on without the session that it began in.
+    if (alive === false && this.#written && !this.#changes() && !this.#lifetime.isChanged) {
+      this.#endedElsewhere('unknown')
+    }
     return this.#persist()
   }
 
