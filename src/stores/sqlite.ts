@@ -11,6 +11,7 @@ import {
   type Sweeping,
 } from '../core/store.js'
 import {
+  isNested,
   isTaken,
   isUnreadable,
   reason,
@@ -46,6 +47,7 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
   readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['rotating', 'sweeping', 'closing'])
   readonly #database: SqliteDatabase
   readonly #isOwned: boolean
+  readonly #table: string
   readonly #statements: Readonly<Record<Statement, SqliteStatement>>
   readonly #clock: Clock
   #isClosed = false
@@ -55,6 +57,7 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
     const { database, isOwned, table, clock } = checkOptions(options)
     this.#database = database
     this.#isOwned = isOwned
+    this.#table = table
     this.#clock = clock
     try {
       this.#statements = retryBusy(() => prepareTable(database, table))
@@ -76,26 +79,26 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
   }
 
   create(record: SessionRecord): void {
-    if (this.#run('create', ...recordValues(record), this.#clock()) === 0) throw taken()
+    if (this.#write('create', ...recordValues(record), this.#clock()) === 0) throw taken()
   }
 
   update(key: string, patch: RecordPatch): Outcome {
     const now = this.#clock()
-    if (this.#run('update', ...patchValues(patch), key, now, patch.ifVersion ?? null) > 0) return 'updated'
+    if (this.#write('update', ...patchValues(patch), key, now, patch.ifVersion ?? null) > 0) return 'updated'
     return this.#whyNot(key, now, patch.ifVersion)
   }
 
   touch(key: string, lastSeenAt: number): boolean {
     const now = this.#clock()
     const seen = integer(lastSeenAt)
-    if (this.#run('touch', seen, seen, key, now) > 0) return true
+    if (this.#write('touch', seen, seen, key, now) > 0) return true
     this.#whyNot(key, now, undefined)
     return false
   }
 
   /** A row that can't be read is removed too. */
   delete(key: string): boolean {
-    return this.#run('delete', key, this.#clock()) > 0
+    return this.#write('delete', key, this.#clock()) > 0
   }
 
   /** A `newKey` that is taken is refused with `RECORD_EXISTS`, and everything is left as it was. */
@@ -111,7 +114,7 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
   }
 
   sweep(limit: number): number {
-    return this.#run('sweep', this.#clock(), Math.min(Math.max(0, Math.floor(limit)), Number.MAX_SAFE_INTEGER))
+    return this.#write('sweep', this.#clock(), Math.min(Math.max(0, Math.floor(limit)), Number.MAX_SAFE_INTEGER))
   }
 
   /** Closes the file that the store opened, its log written back into it; a database that was handed in stays open. */
@@ -127,7 +130,12 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
     }
   }
 
-  /** Runs a statement that writes, and answers how many rows it changed. */
+  /** Runs one statement that writes, by itself, and answers how many rows it changed. */
+  #write(name: Statement, ...values: SqliteValue[]): number {
+    return this.#inTransaction(() => this.#run(name, ...values))
+  }
+
+  /** Runs a statement of a transaction, and answers how many rows it changed. */
   #run(name: Statement, ...values: SqliteValue[]): number {
     try {
       return Number(this.#statement(name).run(...values).changes)
@@ -142,23 +150,44 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
     return row ? refusal(row, now, ifVersion) : 'gone'
   }
 
-  /** A savepoint for a database that was handed in: it may be in a transaction already. */
   #inTransaction<T>(work: () => T): T {
     this.#refuseClosed()
-    this.#database.exec(this.#isOwned ? 'BEGIN IMMEDIATE' : 'SAVEPOINT latchkey')
+    const { commit, rollback } = this.#begin()
     try {
       const result = work()
-      this.#database.exec(this.#isOwned ? 'COMMIT' : 'RELEASE latchkey')
+      this.#database.exec(commit)
       return result
     } catch (error) {
-      this.#rollback()
+      this.#rollback(rollback)
       throw error
     }
   }
 
-  #rollback(): void {
+  /**
+   * Takes the right to write, so that no prepared statement is refused it: libsql leaves such a statement half done, and
+   * from then on commits nothing that this connection writes. A database that was handed in may be in a transaction of
+   * the application; then this is a part of it.
+   */
+  #begin(): Transaction {
     try {
-      this.#database.exec(this.#isOwned ? 'ROLLBACK' : 'ROLLBACK TO latchkey; RELEASE latchkey')
+      this.#database.exec('BEGIN IMMEDIATE')
+      return WHOLE
+    } catch (error) {
+      if (this.#isOwned || !isNested(error)) throw error
+    }
+    this.#database.exec(PART.begin)
+    try {
+      this.#database.exec(`DELETE FROM "${this.#table}" WHERE 0`)
+    } catch (error) {
+      this.#rollback(PART.rollback)
+      throw error
+    }
+    return PART
+  }
+
+  #rollback(rollback: string): void {
+    try {
+      this.#database.exec(rollback)
     } catch {
       // After some errors (a full disk) SQLite has rolled back by itself. What went wrong is the first error.
     }
@@ -173,6 +202,19 @@ export class SqliteStore implements SessionStore, Rotating, Sweeping, Closing {
     if (!this.#isClosed) return
     throw new SessionError('STORE_CLOSED', 'The SQLite store was closed. Close it only after the last request.')
   }
+}
+
+interface Transaction {
+  readonly commit: string
+  readonly rollback: string
+}
+
+const WHOLE: Transaction = { commit: 'COMMIT', rollback: 'ROLLBACK' }
+
+const PART: Transaction & { readonly begin: string } = {
+  begin: 'SAVEPOINT latchkey',
+  commit: 'RELEASE latchkey',
+  rollback: 'ROLLBACK TO latchkey; RELEASE latchkey',
 }
 
 /** The driver's error as it is, except for those that have a name of ours. */

@@ -75,6 +75,39 @@ describe('the SQLite store', () => {
     expect(store.load(record.key)).toEqual(record)
   })
 
+  test.each([
+    ['its own file', false],
+    ['a database that was handed in', false],
+    ['a database that was handed in, in a transaction of the application', true],
+  ])('writes that met a lock leave nothing behind: what comes later is committed (%s)', (name, isNested) => {
+    const path = join(folder, `${files++}.db`)
+    const database = openRaw(path)
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 1')
+    const store = new SqliteStore(name === 'its own file' ? { path, busyTimeout: 1 } : { database })
+    const [other, raw] = [new SqliteStore({ path, busyTimeout: 1 }), openRaw(path)]
+    const clock = new ManualClock()
+    const record = newRecord(clock)
+    store.create(record)
+    const busy = expect.objectContaining({ code: expect.stringContaining('SQLITE_BUSY') })
+    if (isNested) database.exec('BEGIN')
+    raw.exec('BEGIN IMMEDIATE')
+    expect(() => store.create(newRecord(clock))).toThrow(busy)
+    expect(() => store.update(record.key, patchOf([['refused', '1']]))).toThrow(busy)
+    expect(() => store.touch(record.key, clock.now() + 1)).toThrow(busy)
+    expect(() => store.rotate(record.key, newKey('ann'), rotation('ann'))).toThrow(busy)
+    expect(() => store.delete(record.key)).toThrow(busy)
+    expect(() => store.sweep(1)).toThrow(busy)
+    raw.exec('ROLLBACK')
+    expect(store.update(record.key, patchOf([['later', '1']]))).toBe('updated')
+    if (isNested) database.exec('COMMIT')
+    expect(other.load(record.key)?.data.get('later')).toBe('1')
+    expect(other.load(record.key)?.data.has('refused')).toBe(false)
+    expect(other.update(record.key, patchOf([['other', '1']]))).toBe('updated')
+    expect(store.rotate(record.key, newKey('ann'), rotation('ann'))).toBe('updated')
+    expect(other.load(record.key)).toBeUndefined()
+    for (const each of [store, other, raw, database]) each.close()
+  })
+
   test('after a rotation nothing of the data is left under the old key', () => {
     const database = openRaw(':memory:')
     const store = new SqliteStore({ database })

@@ -90,6 +90,11 @@ export function isTaken(error: unknown): boolean {
   )
 }
 
+/** Whether a transaction can't begin because one is under way. */
+export function isNested(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('within a transaction')
+}
+
 /** Whether what is in a row kept SQLite or its driver from reading it: data that are no JSON, an integer beyond those of JavaScript. */
 export function isUnreadable(error: unknown): boolean {
   const { code, message } = error as DriverError
