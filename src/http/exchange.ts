@@ -94,6 +94,7 @@ export class Exchange implements Carrier, HeadKeeper {
 
   failedLate(error: unknown): void {
     if (error instanceof SessionError) this.#door.engine.emit({ type: 'late-write-dropped', error })
+    else this.#door.answerLost(error)
   }
 
   #setCookie(open: OpenSession): string | undefined {

@@ -8,7 +8,7 @@ interface InFlight extends Scene {
   /** Holds the slow request in its handler. */
   readonly gate: HandlerGate
   /** The cookie from before the logout, in the hands of somebody who kept it. */
-  readonly kept0: CookieAgent
+  readonly thief: CookieAgent
 }
 
 /** Signed in, with two slow routes for the request that is in flight. */
@@ -25,11 +25,11 @@ async function signedIn(start: Place['start']): Promise<InFlight> {
     },
   })
   await scene.browser.get('/login?user=42')
-  return { ...scene, gate, kept0: scene.browser.copy() }
+  return { ...scene, gate, thief: scene.browser.copy() }
 }
 
-async function isOver({ kept0, kept }: InFlight): Promise<void> {
-  expect(await dataOf(kept0)).toEqual({})
+async function isOver({ thief, kept }: InFlight): Promise<void> {
+  expect(await dataOf(thief)).toEqual({})
   expect((await kept()).sessions).toBe(0)
 }
 
