@@ -1,12 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
+import { complaints, programOf, strict } from './support/compile.js'
 import { entryPoints } from './support/entry-points.js'
 import { run } from './support/program.js'
 import { publicApi, type PublicApi } from './support/public-api.js'
 import { root } from './support/root.js'
 
-const { nest12 } = inject('consumers')
+const { nest11, nest12 } = inject('consumers')
 const modules = Object.keys(entryPoints)
 
 let api: PublicApi
@@ -34,6 +35,25 @@ describe.each(modules)('%s', (name) => {
 
   test('says in a doc comment what each of them is', () => {
     expect(undocumented(api, name)).toEqual([])
+  })
+})
+
+describe('the declarations', () => {
+  const all = { ...strict, skipLibCheck: false }
+
+  test.each([
+    ['Nest 12', nest12],
+    ['Nest 11', nest11],
+  ])('are sound without skipLibCheck, with %s', (_, folder) => {
+    const file = join(folder, 'all.ts')
+    writeFileSync(file, modules.map((name) => `import '${name}'`).join('\n'))
+    expect(complaints(programOf(folder, [file], all), folder)).toEqual([])
+  })
+
+  test('would be refused if they were not', () => {
+    const file = join(nest12, 'broken.d.ts')
+    writeFileSync(file, 'export declare const broken: Missing\n')
+    expect(complaints(programOf(nest12, [file], all), nest12)).toEqual([expect.stringContaining('Missing')])
   })
 })
 

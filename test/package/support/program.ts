@@ -22,30 +22,41 @@ export async function run(folder: string, args: readonly string[], env: NodeJS.P
   return { code, stdout, stderr }
 }
 
-/** Starts a server that listens on `PORT`, and answers its address when it is there. It ends with the test. */
-export async function serve(folder: string, file: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+/** A server that was started. */
+export interface Server {
+  readonly base: string
+  /** What it has printed. */
+  output(): string
+  /** Ends it by SIGKILL. */
+  kill(): Promise<void>
+}
+
+/** Starts a server that listens on `PORT`, and answers when it is there. It ends with the test. */
+export async function serve(folder: string, file: string, env: NodeJS.ProcessEnv = {}): Promise<Server> {
   const port = await freePort()
   const child = spawn(process.execPath, [file], { cwd: folder, env: environment({ ...env, PORT: String(port) }) })
   let output = ''
   child.stdout.on('data', (text: Buffer) => (output += text.toString()))
   child.stderr.on('data', (text: Buffer) => (output += text.toString()))
   const ended = once(child, 'close')
-  onTestFinished(async () => {
+  const kill = async (): Promise<void> => {
     child.kill('SIGKILL')
     await ended
-  })
+  }
+  onTestFinished(kill)
   const base = `http://127.0.0.1:${port}`
   for (let attempt = 0; attempt < 600 && child.exitCode === null; attempt++) {
-    if (
-      await fetch(base).then(
-        () => true,
-        () => false,
-      )
-    )
-      return base
+    if (await isThere(base)) return { base, output: () => output, kill }
     await wait(25)
   }
   throw new Error(`${file} does not answer on ${base}:\n${output}`)
+}
+
+function isThere(base: string): Promise<boolean> {
+  return fetch(base).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** What a test sets, on top of what Node needs; nothing of the machine's own settings. */
