@@ -39,7 +39,13 @@ export default defineConfig({
       {
         oxc,
         resolve: { alias: latchkey },
-        test: { name: 'portal', include: ['apps/portal/test/**/*.test.ts'] },
+        test: {
+          name: 'portal',
+          include: ['apps/portal/test/**/*.test.ts'],
+          globalSetup: ['apps/portal/test/support/build.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },

@@ -6,15 +6,19 @@ const sections = [...document.querySelectorAll('section')]
 let user
 let isBusy = false
 
-for (const form of document.querySelectorAll('form')) form.addEventListener('submit', submit)
+for (const form of document.querySelectorAll('form')) form.addEventListener('submit', (event) => void submit(event))
 for (const button of document.querySelectorAll('.password button')) button.addEventListener('click', togglePassword)
 addEventListener('hashchange', () => {
   say('')
   show({ focus: true })
 })
 // Another tab may have signed in or out meanwhile, and a page that comes back from history is as it was left.
-addEventListener('pageshow', ({ persisted }) => persisted && refresh())
-document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refresh())
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) void refresh()
+})
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') void refresh()
+})
 
 await refresh()
 main.removeAttribute('aria-busy')

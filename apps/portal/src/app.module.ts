@@ -5,7 +5,7 @@ import { ThrottlerModule } from '@nestjs/throttler'
 import { TypeOrmModule } from '@nestjs/typeorm'
 import { SessionModule } from 'latchkey'
 import { AuthModule } from './auth/auth.module.js'
-import { databaseOptions } from './config/database.js'
+import { databaseOptions, openDatabase } from './config/database.js'
 import { sessionOptions } from './config/sessions.js'
 import type { PortalConfig, Settings } from './config/settings.js'
 import { HealthModule } from './health/health.module.js'
@@ -14,7 +14,11 @@ import { PagesModule } from './pages/pages.module.js'
 @Module({
   imports: [
     SessionModule.forRootAsync({ inject: [ConfigService], useFactory: sessionOptions }),
-    TypeOrmModule.forRootAsync({ inject: [ConfigService], useFactory: databaseOptions }),
+    TypeOrmModule.forRootAsync({
+      inject: [ConfigService],
+      useFactory: databaseOptions,
+      dataSourceFactory: openDatabase,
+    }),
     ThrottlerModule.forRootAsync({
       inject: [ConfigService],
       useFactory: (config: PortalConfig) => ({

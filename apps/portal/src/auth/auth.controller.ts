@@ -4,6 +4,7 @@ import { ThrottlerGuard } from '@nestjs/throttler'
 import { CurrentUser, SessionAuthGuard, type Session as UserSession } from 'latchkey'
 import type { PublicUser } from '../users/user.entity.js'
 import { AuthService } from './auth.service.js'
+// oxlint-disable-next-line typescript/consistent-type-imports -- the pipe reads the class from the parameter's metadata
 import { RegisterDto } from './register.dto.js'
 import type { AuthenticatedRequest, SessionUser } from './session-data.js'
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm'
 import Database from 'libsql'
+import { DataSource, type DataSourceOptions } from 'typeorm'
 import { CreateUsers1764028800000 } from '../users/create-users.migration.js'
 import { User } from '../users/user.entity.js'
-import type { PortalConfig } from './settings.js'
+import { SettingsError, type PortalConfig } from './settings.js'
 
 /**
  * Users in SQLite, in the data folder, or in the PostgreSQL at `DATABASE_URL`.
@@ -17,7 +18,7 @@ export function databaseOptions(config: PortalConfig): TypeOrmModuleOptions {
   if (databaseUrl === undefined) {
     const database = join(config.get('dataFolder', { infer: true }), 'users.db')
     // libsql has the calls of better-sqlite3, and its binary comes as a package.
-    return { ...schema, type: 'better-sqlite3', driver: Database, database, enableWAL: true, retryAttempts: 1 }
+    return { ...schema, type: 'better-sqlite3', driver: Database, database, enableWAL: true, toRetry: () => false }
   }
   return {
     ...schema,
@@ -28,6 +29,30 @@ export function databaseOptions(config: PortalConfig): TypeOrmModuleOptions {
     // A database that is starting too, and another portal that runs the same migrations.
     retryAttempts: 5,
     retryDelay: 1000,
-    verboseRetryLog: true,
   }
+}
+
+/**
+ * Connects and runs the migrations.
+ *
+ * @throws SettingsError that says which database it is
+ */
+export async function openDatabase(options?: DataSourceOptions): Promise<DataSource> {
+  try {
+    return await new DataSource(options!).initialize()
+  } catch (cause) {
+    const which =
+      options?.type === 'postgres'
+        ? 'The PostgreSQL that DATABASE_URL names'
+        : `The SQLite file ${String(options?.database)}`
+    throw new SettingsError(`${which} can't be used: ${reason(cause)}. Check that it is there and may be written to.`, {
+      cause,
+    })
+  }
+}
+
+/** Where a name has several addresses, Node has an error for each of them and no message for all. */
+function reason(error: unknown): string {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
+  return first instanceof Error ? first.message : String(first)
 }

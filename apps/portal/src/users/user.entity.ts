@@ -33,5 +33,5 @@ export function publicUser({ id, email, name, role }: User): PublicUser {
 
 /** One form for all spellings of an address that people take for the same. */
 export function normaliseEmail(email: string): string {
-  return email.trim().normalize('NFC').toLowerCase()
+  return email.toWellFormed().trim().normalize('NFC').toLowerCase()
 }
