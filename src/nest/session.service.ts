@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common'
-import type { Duration } from '../core/duration.js'
+import { MAX_DURATION, type Duration } from '../core/duration.js'
 import { invalid, shown } from '../core/options.js'
 import type { SessionData } from '../core/session.js'
 import type { Door } from '../http/door.js'
@@ -38,8 +38,10 @@ export class SessionService {
    *   `OPTIONS_INVALID` for a `ttl` that is no positive number.
    */
   setSession<Data extends object = SessionData>(id: string, data: Partial<Data>, ttl?: Duration): Promise<boolean> {
-    if (ttl !== undefined && !(Number.isFinite(ttl) && ttl > 0)) {
-      throw invalid(`The ttl is ${shown(ttl)}. Give a positive number of milliseconds, such as minutes(30).`)
+    if (ttl !== undefined && !(typeof ttl === 'number' && ttl > 0 && ttl <= MAX_DURATION)) {
+      throw invalid(
+        `The ttl is ${shown(ttl)}. Give a number of milliseconds up to ${MAX_DURATION}, such as minutes(30).`,
+      )
     }
     return this.#door.engine.write(id, data as Record<string, unknown>, 'replace', ttl).catch(rethrow)
   }

@@ -33,6 +33,8 @@ export interface Scene {
   kept(): Promise<Kept>
   /** A browser of somebody else. */
   another(): CookieAgent
+  /** A second application on the same store, with other options. */
+  again(options: Partial<SessionOptions>): Promise<TestApp>
 }
 
 /** Routes that every application here has. */
@@ -70,24 +72,23 @@ export function everywhere(tests: (place: Place) => void): void {
         const store = new FailingStore(await shipped.open(clock.now))
         const events: SessionEvent[] = []
         const lines: string[] = []
-        const app = ending(
-          await platform.start(
-            {
-              secret,
-              store,
-              clock: clock.now,
-              // Where nothing fails, a machine that is busy must not look like a store that is down.
-              storeTimeout: 10_000,
-              onEvent: (event) => void events.push(event),
-              log: (line) => void lines.push(line),
-              ...options,
-            },
-            { ...ROUTES, ...routes },
-            more,
-          ),
-        )
+        const again: Scene['again'] = async (other) => {
+          const given: SessionOptions = {
+            secret,
+            store,
+            clock: clock.now,
+            // Where nothing fails, a machine that is busy must not look like a store that is down.
+            storeTimeout: 10_000,
+            onEvent: (event) => void events.push(event),
+            log: (line) => void lines.push(line),
+            ...options,
+            ...other,
+          }
+          return ending(await platform.start(given, { ...ROUTES, ...routes }, more))
+        }
+        const app = await again({})
         const another = (): CookieAgent => new CookieAgent(app.base, { clock: clock.now })
-        return { app, browser: another(), store, clock, events, lines, kept: shipped.kept, another }
+        return { app, browser: another(), store, clock, events, lines, kept: shipped.kept, another, again }
       }
       describe(`on ${platform.name} with ${shipped.name}`, () => {
         tests({ platform: platform.name, store: shipped.name as Place['store'], start })

@@ -66,24 +66,32 @@ describe('the store fails on save: the client gets 200 and a cookie', () => {
     })
 
     test('and never answers: 503 at the deadline, on whichever call it hangs', async () => {
-      const { another, store, clock } = await start({}, { storeTimeout: 200 })
-      const browsers = WRITES.map(([verb, path]) => ({ verb, path, browser: another() }))
-      for (const { verb, browser } of browsers) if (verb !== 'create') await browser.get('/set?cart=1')
+      const { another, again, store } = await start()
+      const visits = WRITES.map(([verb, path]) => ({ verb, path, browser: another() }))
+      for (const { verb, browser } of visits) if (verb !== 'create') await browser.get('/set?cart=1')
+      const hurried = await again({ storeTimeout: 40 })
+      const ask = ({ browser, path }: (typeof visits)[number]): Promise<Response> => {
+        const token = browser.cookie('sessionId')
+        return fetch(hurried.base + path, token ? { headers: { cookie: `sessionId=${token}` } } : {})
+      }
       const began = performance.now()
       store.hang(WRITES.map(([verb]) => verb))
-      for (const answer of await Promise.all(browsers.map(({ browser, path }) => browser.get(path)))) {
-        await isRefused(answer)
-      }
-      const { browser } = browsers[1]!
+      for (const answer of await Promise.all(visits.map(ask))) await isRefused(answer)
       store.hang(['load'])
-      await isRefused(await browser.get('/data'))
+      for (const answer of await Promise.all(visits.slice(1).map(ask))) await isRefused(answer)
       store.heal()
       expect(performance.now() - began).toBeLessThan(3_000)
-      // A touch is not worth a refusal: the next request tries again.
+    })
+
+    test('on touch alone: the request goes on, and the next one tries again', async () => {
+      const { browser, store, clock } = await start()
+      await browser.get('/set?cart=1')
       clock.advance(120_000)
-      store.hang(['touch'])
-      expect((await browser.get('/data')).status).toBe(200)
+      store.failWith(new Error('connection refused'), ['touch'])
+      expect(await dataOf(browser)).toEqual({ cart: '1' })
       store.heal()
+      expect(await dataOf(browser)).toEqual({ cart: '1' })
+      expect(store.calls.touch).toBe(2)
     })
   })
 })
