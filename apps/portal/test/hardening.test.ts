@@ -1,3 +1,4 @@
+import type { CookieAgent } from 'latchkey/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ada, adapters, answer, startPortal, type Portal } from './support/portal.js'
 
@@ -29,25 +30,31 @@ describe.each(adapters)('on %s', (adapter) => {
     }
   })
 
-  test.each([
-    ['/', 'text/html; charset=utf-8', '<!doctype html>'],
-    ['/portal.css', 'text/css; charset=utf-8', 'color-scheme'],
-    ['/portal.js', 'text/javascript; charset=utf-8', 'addEventListener'],
-    ['/icon.svg', 'image/svg+xml', '<svg'],
-  ])('%s is there, for GET and for HEAD', async (path, type, text) => {
+  test('the page and its files are there, for GET and for HEAD', async () => {
     portal = await startPortal({ adapter })
-    const response = await portal.browser().get(path)
-    expect(response.status).toBe(200)
-    expect(response.headers.get('content-type')).toContain(type)
-    expect(await response.text()).toContain(text)
-    const head = await portal.browser().request(path, { method: 'HEAD' })
-    expect(head.status).toBe(200)
-    expect(head.headers.get('content-type')).toContain(type)
+    const files = [
+      ['/', 'text/html; charset=utf-8', '<!doctype html>'],
+      ['/portal.css', 'text/css; charset=utf-8', 'color-scheme'],
+      ['/portal.js', 'text/javascript; charset=utf-8', 'addEventListener'],
+      ['/icon.svg', 'image/svg+xml', '<svg'],
+    ] as const
+    for (const [path, type, text] of files) {
+      const response = await portal.browser().get(path)
+      expect(response.status, path).toBe(200)
+      expect(response.headers.get('content-type'), path).toContain(type)
+      expect(await response.text(), path).toContain(text)
+      const head = await portal.browser().request(path, { method: 'HEAD' })
+      expect(head.status, path).toBe(200)
+      expect(head.headers.get('content-type'), path).toContain(type)
+    }
   })
 
-  test.each(['/auth/login', '/auth/register'])('too many attempts at %s are a 429', async (path) => {
+  test('too many attempts to sign in, or to sign up, are a 429', async () => {
     portal = await startPortal({ adapter, throttle: { limit: 2, ttl: 60_000 } })
-    const browser = portal.browser()
+    for (const path of ['/auth/login', '/auth/register']) await expectThrottled(portal.browser(), path)
+  })
+
+  async function expectThrottled(browser: CookieAgent, path: string): Promise<void> {
     expect((await browser.post(path, {})).status).not.toBe(429)
     expect((await browser.post(path, {})).status).not.toBe(429)
     const third = await browser.post(path, ada)
@@ -57,7 +64,7 @@ describe.each(adapters)('on %s', (adapter) => {
       body: { statusCode: 429, message: 'Too many attempts. Wait a minute and try again' },
     })
     for (let visit = 0; visit < 5; visit++) expect((await browser.get('/auth/me')).status).toBe(200)
-  })
+  }
 
   test('who says to be somebody else is still the same client, unless a trusted proxy says so', async () => {
     const throttle = { limit: 1, ttl: 60_000 }
