@@ -1,5 +1,6 @@
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseEnv } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { keptSecret, makeDataFolder } from '../src/config/data-folder.js'
 import { readSettings, SettingsError } from '../src/config/settings.js'
@@ -46,6 +47,14 @@ test('every variable is read', () => {
     trustProxy: 'loopback,10.0.0.0/8,fd00::/8,192.168.1.1',
     dataFolder: '/var/lib/portal',
   })
+})
+
+test('.env.example has every variable, with its default', async () => {
+  const example = await readFile(new URL('../../../.env.example', import.meta.url), 'utf8')
+  const names = new Set<string>()
+  readSettings(new Proxy({}, { get: (_target, name) => void names.add(String(name)) }))
+  expect(Object.keys(parseEnv(example)).toSorted()).toEqual([...names].toSorted())
+  expect(readSettings(parseEnv(example))).toEqual(readSettings({}))
 })
 
 test.each([

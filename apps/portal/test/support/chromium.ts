@@ -13,7 +13,6 @@ const ARGS = [
 
 /** The browser at `CHROMIUM`, or on the PATH, with a profile of its own that is empty. */
 export function startChromium(options: BrowserContextOptions = {}): Promise<BrowserContext> {
-  const executablePath =
-    process.env['CHROMIUM'] || findCommand(['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'])
+  const executablePath = process.env['CHROMIUM'] || findCommand(['chromium', 'chromium-browser', 'google-chrome'])
   return chromium.launchPersistentContext('', { ...options, executablePath, args: ARGS })
 }
