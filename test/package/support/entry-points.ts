@@ -1,116 +1,26 @@
+import { section, textOf } from './markdown.js'
+
 /** The names that a module of the package exports: what is there when it runs, and what only the compiler sees. */
 interface EntryPoint {
   readonly values: readonly string[]
   readonly types: readonly string[]
 }
 
-/** Everything that the package exports, by the name under which it is imported. A name that goes or comes is a change of the API. */
-export const entryPoints: Readonly<Record<string, EntryPoint>> = {
-  latchkey: {
-    values: [
-      'CurrentUser',
-      'Public',
-      'Roles',
-      'SessionAuthGuard',
-      'SessionError',
-      'SessionMiddleware',
-      'SessionModule',
-      'SessionService',
-      'SessionStoreUnavailableException',
-      'days',
-      'hours',
-      'minutes',
-      'seconds',
-    ],
-    types: [
-      'CookieOptions',
-      'Duration',
-      'Session',
-      'SessionCookie',
-      'SessionData',
-      'SessionErrorCode',
-      'SessionEvent',
-      'SessionModuleOptions',
-      'SessionObserver',
-      'SessionOptions',
-      'SessionVerbs',
-      'Transport',
-      'VerbCallback',
-    ],
-  },
-  'latchkey/core': {
-    values: [
-      'RECORD_FORMAT',
-      'ROTATED_FOR',
-      'SessionEngine',
-      'SessionError',
-      'days',
-      'endsAt',
-      'hours',
-      'isExpired',
-      'keyOf',
-      'minutes',
-      'newHandle',
-      'newId',
-      'seconds',
-      'tagOf',
-    ],
-    types: [
-      'Ability',
-      'Awaitable',
-      'Carrier',
-      'Clock',
-      'Closing',
-      'Deadlines',
-      'Duration',
-      'EngineOptions',
-      'OpenSession',
-      'Outcome',
-      'RecordPatch',
-      'RecordTimes',
-      'RotatePatch',
-      'Rotating',
-      'Session',
-      'SessionCookie',
-      'SessionData',
-      'SessionErrorCode',
-      'SessionEvent',
-      'SessionObserver',
-      'SessionRecord',
-      'SessionStore',
-      'SessionVerbs',
-      'Sweeping',
-      'VerbCallback',
-    ],
-  },
-  'latchkey/express': {
-    values: ['SessionError', 'days', 'hours', 'minutes', 'seconds', 'sessions'],
-    types: [
-      'CookieOptions',
-      'Duration',
-      'Session',
-      'SessionData',
-      'SessionErrorCode',
-      'SessionMiddlewareFunction',
-      'SessionOptions',
-      'Transport',
-    ],
-  },
-  'latchkey/fastify': {
-    values: ['SessionError', 'days', 'hours', 'minutes', 'seconds', 'sessions'],
-    types: ['CookieOptions', 'Duration', 'Session', 'SessionData', 'SessionErrorCode', 'SessionOptions', 'Transport'],
-  },
-  'latchkey/stores/memory': { values: ['MemoryStore'], types: ['MemoryStoreOptions'] },
-  'latchkey/stores/sqlite': {
-    values: ['SqliteStore'],
-    types: ['SqliteDatabase', 'SqliteDriver', 'SqliteStatement', 'SqliteStoreOptions', 'SqliteValue'],
-  },
-  'latchkey/stores/redis': {
-    values: ['RedisStore'],
-    types: ['IoredisClient', 'NodeRedisClient', 'RedisClient', 'RedisStoreOptions'],
-  },
-  'latchkey/testing': {
-    values: ['CookieAgent', 'FailingStore', 'ManualClock', 'storeConformance'],
-    types: ['CookieAgentOptions', 'Gate', 'KeptCookie', 'StoreConformanceOptions', 'StoreVerb'],
-  },
+const PAGE = 'docs/reference/exports.md'
+
+/**
+ * Everything that the package may export, by the name under which it is imported, as its page lists it. A name that goes or
+ * comes is a change of the API, so the page changes with it.
+ */
+export const entryPoints: Readonly<Record<string, EntryPoint>> = Object.fromEntries(
+  [...textOf(PAGE).matchAll(/^## (.+)$/gm)].map(([, name]) => {
+    const text = section(PAGE, name!)
+    return [name!, { values: listed(text, 'Values'), types: listed(text, 'Types') }]
+  }),
+)
+
+function listed(text: string, kind: 'Values' | 'Types'): readonly string[] {
+  const item = text.split(/\n(?=- )|\n\n/).find((part) => part.startsWith(`- ${kind}: `))
+  if (item === undefined) throw new Error(`${PAGE} has a section without ${kind}.`)
+  return [...item.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
 }

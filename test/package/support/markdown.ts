@@ -71,6 +71,21 @@ export function tableRows(text: string): readonly (readonly string[])[] {
     )
 }
 
+/** What the rows of all tables in a text begin with, without the marks of code; several where a cell names several. */
+export function firstCells(text: string): readonly string[] {
+  return tableRows(text).flatMap(([cell = '']) => quotedIn(cell))
+}
+
+/** A cell without the marks of code around it. */
+export function unquoted(cell: string): string {
+  return cell.replace(/^`(.*)`$/, '$1')
+}
+
+/** What a text marks as code. */
+export function quotedIn(text: string): readonly string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
+}
+
 function isRule(line: string): boolean {
   return /^\|[\s:|-]+\|$/.test(line)
 }

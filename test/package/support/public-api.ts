@@ -46,15 +46,24 @@ export function literalsOf(api: PublicApi, module: string, name: string): readon
   return type.types.map((member) => (member as ts.StringLiteralType).value)
 }
 
-/** The values of a property in the members of an exported union of objects, such as the `type` of events. */
-export function tagsOf(api: PublicApi, module: string, name: string, tag: string): readonly string[] {
+/** The members of an exported union of objects: the value of their `tag`, and the names of their other properties. */
+export function membersOf(
+  api: PublicApi,
+  module: string,
+  name: string,
+  tag: string,
+): ReadonlyMap<string, readonly string[]> {
   const type = typeOf(api, module, name)
   if (!type.isUnion()) throw new Error(`${name} is no union.`)
-  return type.types.map((member) => {
-    const property = member.getProperty(tag)
-    if (!property) throw new Error(`A member of ${name} has no ${tag}.`)
-    return (api.checker.getTypeOfSymbol(property) as ts.StringLiteralType).value
-  })
+  return new Map(
+    type.types.map((member) => {
+      const property = member.getProperty(tag)
+      if (!property) throw new Error(`A member of ${name} has no ${tag}.`)
+      const { value } = api.checker.getTypeOfSymbol(property) as ts.StringLiteralType
+      const names = member.getProperties().map((other) => other.name)
+      return [value, names.filter((other) => other !== tag)]
+    }),
+  )
 }
 
 function typeOf(api: PublicApi, module: string, name: string): ts.Type {
