@@ -98,6 +98,6 @@ describe('the versions in the README are those of package.json', () => {
 
   test('of Node', () => {
     expect(engines.node).toBe('^20.19.0 || ^22.12.0 || >=24.0.0')
-    expect(rows.get('Node')).toBe('20.19 and later, 22.12 and later, 24 and later')
+    expect(rows.get('Node')).toBe('20 from 20.19, 22 from 22.12, 24 and later')
   })
 })

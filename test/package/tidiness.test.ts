@@ -2,12 +2,21 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { deadLinks } from './support/links.js'
-import { pages, textOf } from './support/markdown.js'
+import { pages, pagesBeside, textOf } from './support/markdown.js'
 import { root } from './support/root.js'
 
 test('every link between pages leads somewhere', () => {
   expect(pages.length).toBeGreaterThan(15)
-  expect(pages.flatMap((page) => deadLinks(page).map((link) => `${page}: ${link}`))).toEqual([])
+  const all = [...pages, ...pagesBeside]
+  expect(all.flatMap((page) => deadLinks(page).map((link) => `${page}: ${link}`))).toEqual([])
+})
+
+test('every page that a source names is there', () => {
+  const named = filesOf('src').flatMap(
+    (file) => readFileSync(join(root, file), 'utf8').match(/\bdocs\/[\w/-]+\.md/g) ?? [],
+  )
+  expect(named.length).toBeGreaterThan(2)
+  expect(named.filter((page) => !pages.includes(page))).toEqual([])
 })
 
 test('every page of docs is in the table of contents', () => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { pages, prose, textOf } from './markdown.js'
+import { prose, textOf } from './markdown.js'
 import { root } from './root.js'
 
 /** Links of a page that lead nowhere within the repository: `target`. Links to other sites are not followed. */
@@ -20,7 +20,7 @@ function leadsSomewhere(page: string, link: string): boolean {
   const [path = '', anchor] = link.split('#')
   const target = path === '' ? page : join(dirname(page), path)
   if (target.startsWith('..') || !existsSync(join(root, target))) return false
-  return anchor === undefined || (pages.includes(target) && anchorsOf(target).includes(anchor))
+  return anchor === undefined || (target.endsWith('.md') && anchorsOf(target).includes(anchor))
 }
 
 /** The anchors of a page's headings, as GitHub makes them. */

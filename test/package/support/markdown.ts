@@ -2,13 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './root.js'
 
-/** All pages that a reader of the repository meets, by their path in it. */
-export const pages: readonly string[] = [
-  ...readdirSync(root).filter((name) => name.endsWith('.md')),
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+/** The pages of the package, by their path in the repository. */
+export const pages: readonly string[] = [...pagesIn(''), ...pagesIn('docs')].toSorted()
+
+/** The pages of the applications beside it. */
+export const pagesBeside: readonly string[] = ['apps/portal', 'benchmarks'].flatMap(pagesIn)
+
+/** The pages in a folder; in docs, those below it too. */
+function pagesIn(folder: string): readonly string[] {
+  return readdirSync(join(root, folder), { recursive: folder === 'docs', encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
-    .map((name) => join('docs', name)),
-].toSorted()
+    .map((name) => join(folder, name))
+}
 
 /** A fenced block. */
 export interface CodeBlock {
