@@ -7,8 +7,8 @@ import { dataOf, everywhere, json, secret, type Place, type Scene } from './ever
 interface Guarded extends Scene {
   /** The token of a session that must survive. */
   readonly good: string
-  /** What `/data` answers to a Cookie header, byte for byte as it is given. */
-  ask(cookie: string): Promise<unknown>
+  /** What `/data` answers to Cookie headers, each byte for byte as it is given. */
+  ask(...cookies: readonly string[]): Promise<unknown>
   /** Nothing was lost, nothing was added, and whatever came was no reason to ask the store. */
   unharmed(loads: number): Promise<void>
 }
@@ -20,14 +20,19 @@ async function guarded(start: Place['start']): Promise<Guarded> {
   return {
     ...scene,
     good,
-    async ask(cookie) {
-      const head = ['GET /data HTTP/1.1', 'Host: a', `Cookie: ${cookie}`, 'Connection: close']
-      const connection = rawRequest(scene.app.port, head)
+    async ask(...cookies) {
+      const heads = cookies.map((cookie) => `GET /data HTTP/1.1\r\nHost: a\r\nCookie: ${cookie}\r\n`)
+      // One after the other on one connection, which the last one closes.
+      const connection = rawRequest(scene.app.port, [heads.join('\r\n') + 'Connection: close'])
       await connection.closed
-      const [headers = '', body = ''] = connection.text.split('\r\n\r\n')
-      expect(headers).toMatch(/^HTTP\/1\.1 200 /)
-      expect(headers).not.toMatch(/set-cookie/i)
-      return JSON.parse(body) as unknown
+      const answers = connection.text.split(/(?=HTTP\/1\.1 )/)
+      expect(answers).toHaveLength(cookies.length)
+      return answers.map((answer) => {
+        const [headers = '', body = ''] = answer.split('\r\n\r\n')
+        expect(headers).toMatch(/^HTTP\/1\.1 200 /)
+        expect(headers).not.toMatch(/set-cookie/i)
+        return JSON.parse(body) as unknown
+      })
     },
     async unharmed(loads) {
       expect(scene.store.calls).toMatchObject({ load: loads, create: 1, update: 0, delete: 0, rotate: 0 })
@@ -83,20 +88,19 @@ describe('bad input: cookies', () => {
   everywhere(({ start }) => {
     test('garbage is a visit without a session, costs no store call, and leaves nothing', async () => {
       const { good, ask, unharmed } = await guarded(start)
-      for (const garbage of GARBAGE) expect(await ask(`sessionId=${valueOf(garbage, good)}`)).toEqual({})
-      for (const cookie of ['sessionId', 'sessionId;', ';;=;', '=', `=${good}`, `sessionid=${good}`, good]) {
-        expect(await ask(cookie)).toEqual({})
-      }
+      const values = GARBAGE.map((garbage) => `sessionId=${valueOf(garbage, good)}`)
+      const others = ['sessionId', 'sessionId;', ';;=;', '=', `=${good}`, `sessionid=${good}`, good]
+      expect(await ask(...values, ...others)).toEqual([...values, ...others].map(() => ({})))
       await unharmed(0)
     })
 
     test('garbage beside a good cookie does not cost the session, in whichever order they come', async () => {
       const { good, ask, unharmed } = await guarded(start)
-      for (const garbage of GARBAGE) {
-        const bad = `sessionId=${valueOf(garbage, good)}`
-        expect(await ask(`${bad}; sessionId=${good}`)).toEqual({ userId: '42' })
-        expect(await ask(`sessionId=${good}; ${bad}`)).toEqual({ userId: '42' })
-      }
+      const cookies = GARBAGE.flatMap((garbage) => {
+        const [bad, own] = [`sessionId=${valueOf(garbage, good)}`, `sessionId=${good}`]
+        return [`${bad}; ${own}`, `${own}; ${bad}`]
+      })
+      expect(await ask(...cookies)).toEqual(cookies.map(() => ({ userId: '42' })))
       await unharmed(GARBAGE.length * 2)
     })
 
@@ -104,10 +108,10 @@ describe('bad input: cookies', () => {
       const { good, ask, unharmed } = await guarded(start)
       const flipped = Array.from(good, (character, at) => {
         const other = character === 'A' ? 'B' : 'A'
-        return `${good.slice(0, at)}${other}${good.slice(at + 1)}`
+        return `sessionId=${good.slice(0, at)}${other}${good.slice(at + 1)}`
       })
       expect(flipped).toHaveLength(95)
-      for (const token of flipped) expect(await ask(`sessionId=${token}`)).toEqual({})
+      expect(await ask(...flipped)).toEqual(flipped.map(() => ({})))
       await unharmed(0)
     })
 
@@ -121,12 +125,12 @@ describe('bad input: cookies', () => {
         `${id}.${other[1]}`,
         `${other[0]}.${signature}`,
       ]) {
-        expect(await ask(`sessionId=${token}`)).toEqual({})
+        expect(await ask(`sessionId=${token}`)).toEqual([{}])
       }
       await unharmed(0)
       expect(await dataOf(another())).toEqual({})
       // A good signature under an id that never was costs one look, and creates nothing.
-      expect(await ask(`sessionId=${other.join('.')}`)).toEqual({})
+      expect(await ask(`sessionId=${other.join('.')}`)).toEqual([{}])
       expect(store.calls.load).toBe(2)
       expect((await kept()).sessions).toBe(1)
     })
@@ -134,9 +138,14 @@ describe('bad input: cookies', () => {
     test('a hundred cookies of our name: the first three count, and no session is lost', async () => {
       const { good, ask, unharmed } = await guarded(start)
       const many = Array.from({ length: 100 }, (_, index) => `sessionId=${index}${'x'.repeat(90)}`)
-      expect(await ask([`sessionId=${good}`, ...many].join('; '))).toEqual({ userId: '42' })
-      expect(await ask([...many.slice(0, 2), `sessionId=${good}`, ...many].join('; '))).toEqual({ userId: '42' })
-      expect(await ask([...many, `sessionId=${good}`].join('; '))).toEqual({})
+      const own = `sessionId=${good}`
+      const cookies = [
+        [own, ...many],
+        [...many.slice(0, 2), own, ...many],
+        [...many, own],
+      ]
+      const answers = await ask(...cookies.map((each) => each.join('; ')))
+      expect(answers).toEqual([{ userId: '42' }, { userId: '42' }, {}])
       await unharmed(2)
     })
 
@@ -144,7 +153,7 @@ describe('bad input: cookies', () => {
       const { ask, unharmed } = await guarded(start)
       const signer = new TokenSigner([secret])
       const many = Array.from({ length: 100 }, () => `sessionId=${signer.sign(newId(undefined))}`)
-      expect(await ask(many.join('; '))).toEqual({})
+      expect(await ask(many.join('; '))).toEqual([{}])
       await unharmed(3)
     })
 
