@@ -155,3 +155,29 @@ describe('promise 10: absence is undefined, an error is a broken thing and has a
     )
   })
 })
+
+describe('promise 8: the same tests run on Express and on Fastify, on memory, SQLite and Redis', () => {
+  const places: string[] = []
+
+  everywhere(({ platform, store, start }) => {
+    places.push(`${platform} ${store}`)
+
+    test('and each place is what it is called', async () => {
+      const scene = await start()
+      expect(scene.store.name).toBe(store)
+      const { headers } = await scene.browser.get('/data')
+      expect(headers.get('x-powered-by')).toBe(platform === 'express' ? 'Express' : null)
+    })
+  })
+
+  test('none is left out', () => {
+    expect(places).toEqual([
+      'express memory',
+      'express sqlite',
+      'express redis',
+      'fastify memory',
+      'fastify sqlite',
+      'fastify redis',
+    ])
+  })
+})
