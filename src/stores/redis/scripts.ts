@@ -33,6 +33,9 @@ export class Script {
   }
 }
 
+/** How much longer Redis keeps a key than it lives, in milliseconds. */
+const GRACE = 1000
+
 /**
  * What the scripts share. ARGV[1] is always the store's clock: a record that is over by it counts as gone, even when
  * Redis would still keep it. Numbers of 13 digits are written as they came or through `%.0f`, because Lua's own
@@ -57,7 +60,11 @@ end
 
 local function whole(number) return string.format('%.0f', number) end
 
-local function expire(key, at) redis.call('PEXPIRE', key, whole(math.max(1, at - now))) end
+-- A living key stays a moment longer than it lives: the store's clock decides, and that of Redis may run ahead of it.
+local function expire(key, at)
+  local left = at - now
+  redis.call('PEXPIRE', key, whole(left > 0 and left + ${GRACE} or 1))
+end
 
 local function put(key, from, to)
   for at = from, to, 1000 do redis.call('HSET', key, unpack(ARGV, at, math.min(at + 999, to))) end
