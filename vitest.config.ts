@@ -23,6 +23,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     projects: [
       {
+        extends: true,
         oxc,
         resolve: { alias: latchkey },
         test: {
@@ -32,14 +33,22 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         oxc,
         resolve: { alias: [...latchkey, nest11] },
         test: { name: 'nest-11', include: ['test/nest/**/*.test.ts'], env: { NEST_MAJOR: '11' } },
       },
       {
+        extends: true,
         oxc,
         resolve: { alias: latchkey },
-        test: { name: 'portal', include: ['apps/portal/test/**/*.test.ts'] },
+        test: {
+          name: 'portal',
+          include: ['apps/portal/test/**/*.test.ts'],
+          globalSetup: ['apps/portal/test/support/build.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },

@@ -1,7 +1,8 @@
-// Before the tests: makes sure that a Redis or Valkey server and a Chromium are there. Installs what is missing where
-// it can (root, apt-get), and otherwise says in one sentence what to install. It never lets the tests skip anything.
+// Before the tests: makes sure that a Redis or Valkey server, a PostgreSQL server and a Chromium are there. Installs what
+// is missing where it can (root, apt-get), and otherwise says in one sentence what to install. It never lets the tests
+// skip anything.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 
 const needs = [
@@ -10,6 +11,14 @@ const needs = [
     variable: 'REDIS_SERVER',
     commands: ['redis-server', 'valkey-server'],
     package: 'redis-server',
+  },
+  {
+    what: 'a PostgreSQL server',
+    // Its folder, because the tests need initdb too. Debian's is not on the PATH.
+    variable: 'POSTGRES_BIN',
+    commands: ['postgres'],
+    folders: debianPostgresFolders,
+    package: 'postgresql',
   },
   {
     what: 'a Chromium',
@@ -21,7 +30,12 @@ const needs = [
 
 for (const need of needs) {
   const named = process.env[need.variable]
-  if (named && !find(named)) stop(`${need.variable} is ${named}, which is no program; set it to one, or unset it.`)
+  if (!named) continue
+  if (need.folders) {
+    if (!find(join(named, need.commands[0]))) {
+      stop(`${need.variable} is ${named}, which is no folder with ${need.commands[0]}; set it to one, or unset it.`)
+    }
+  } else if (!find(named)) stop(`${need.variable} is ${named}, which is no program; set it to one, or unset it.`)
 }
 
 const missing = needs.filter((need) => !isThere(need))
@@ -40,14 +54,14 @@ if (missing.length > 0) {
 }
 
 function isThere(need) {
-  return Boolean(process.env[need.variable]) || need.commands.some(find)
+  return Boolean(process.env[need.variable]) || need.commands.some((command) => find(command, need.folders?.()))
 }
 
-/** Whether a command, as a path or by its name on the PATH, can be run. */
-function find(command) {
+/** Whether a command, as a path or by its name on the PATH or in one of these folders, can be run. */
+function find(command, folders = []) {
   const places = isAbsolute(command)
     ? [command]
-    : (process.env.PATH ?? '').split(delimiter).map((at) => join(at, command))
+    : [...(process.env.PATH ?? '').split(delimiter), ...folders].map((at) => join(at, command))
   return places.some((path) => {
     try {
       accessSync(path, constants.X_OK)
@@ -56,6 +70,15 @@ function find(command) {
       return false
     }
   })
+}
+
+function debianPostgresFolders() {
+  const base = '/usr/lib/postgresql'
+  try {
+    return readdirSync(base).map((version) => join(base, version, 'bin'))
+  } catch {
+    return []
+  }
 }
 
 /** RUNLEVEL=1 keeps the package's own service from being started: the tests start servers of their own. */

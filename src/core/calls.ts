@@ -1,5 +1,5 @@
 import type { Duration } from './duration.js'
-import { SessionError } from './errors.js'
+import { SessionError, type SessionErrorCode } from './errors.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from './record.js'
 import type { Awaitable, BySubject, Evictions, Outcome, Rotating, SessionStore, Sweeping } from './store.js'
 
@@ -99,8 +99,7 @@ export class StoreCalls {
   }
 
   #failure(verb: string, cause: unknown): SessionError {
-    if (cause instanceof SessionError && cause.code !== 'STORE_UNAVAILABLE' && cause.code !== 'STORE_CLOSED')
-      return cause
+    if (cause instanceof SessionError && ANSWERS.has(cause.code)) return cause
     const error =
       cause instanceof SessionError && cause.code === 'STORE_UNAVAILABLE'
         ? cause
@@ -113,3 +112,10 @@ export class StoreCalls {
     return error
   }
 }
+
+/** Errors by which a store answers a call. Any other, such as one for a client that is not installed, is a failure of it. */
+const ANSWERS: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
+  'RECORD_EXISTS',
+  'RECORD_UNREADABLE',
+  'SESSION_LIMIT_REACHED',
+])

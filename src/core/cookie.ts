@@ -1,4 +1,4 @@
-import type { Duration } from './duration.js'
+import { MAX_DURATION, type Duration } from './duration.js'
 import type { Lifetime } from './lifetime.js'
 import { invalid, shown } from './options.js'
 import type { SessionCookie } from './session.js'
@@ -21,8 +21,10 @@ export class LiveCookie implements SessionCookie {
       this.#lifetime.change(null)
       return
     }
-    if (typeof maxAge !== 'number' || !Number.isFinite(maxAge)) {
-      throw invalid(`cookie.maxAge is ${shown(maxAge)}. Give a number of milliseconds, such as days(7), or null.`)
+    if (typeof maxAge !== 'number' || !(Math.abs(maxAge) <= MAX_DURATION)) {
+      throw invalid(
+        `cookie.maxAge is ${shown(maxAge)}. Give a number of milliseconds up to ${MAX_DURATION}, such as days(7), or null.`,
+      )
     }
     this.#lifetime.change(maxAge)
   }
@@ -39,7 +41,7 @@ export class LiveCookie implements SessionCookie {
     if (!(expires instanceof Date) || Number.isNaN(expires.getTime())) {
       throw invalid(`cookie.expires is ${shown(expires)}. Give a valid Date, or null.`)
     }
-    this.#lifetime.change(expires.getTime() - this.#lifetime.now)
+    this.maxAge = expires.getTime() - this.#lifetime.now
   }
 
   get originalMaxAge(): Duration | null {

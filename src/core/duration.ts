@@ -20,3 +20,9 @@ export function hours(count: number): Duration {
 export function days(count: number): Duration {
   return hours(count * 24)
 }
+
+/**
+ * The longest duration that is taken: 100 years. A deadline further away could not be stored or written as a date, and
+ * who gives one means "never", which is no lifetime.
+ */
+export const MAX_DURATION: Duration = days(36_500)

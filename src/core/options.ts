@@ -1,4 +1,4 @@
-import { days, minutes, seconds, type Duration } from './duration.js'
+import { days, MAX_DURATION, minutes, seconds, type Duration } from './duration.js'
 import { SessionError } from './errors.js'
 import type { SessionObserver } from './events.js'
 import type { Clock } from './expiry.js'
@@ -246,8 +246,8 @@ function oneOf<const T extends string>(name: string, value: T | undefined, known
   throw invalid(`${name} is ${shown(value)}. Give ${known.map((each) => `'${each}'`).join(' or ')}.`)
 }
 
-/** Checks a duration: a positive, finite number of milliseconds. */
-function duration(name: string, value: unknown, fallback: Duration, max = Number.MAX_SAFE_INTEGER): Duration {
+/** Checks a duration: a number of milliseconds from 1 to `max`. */
+function duration(name: string, value: unknown, fallback: Duration, max = MAX_DURATION): Duration {
   if (value === undefined) return fallback
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 1 || value > max) {
     throw invalid(`${name} is ${shown(value)}. Give a number of milliseconds from 1 to ${max}, such as minutes(30).`)

@@ -5,8 +5,8 @@ import { SessionError } from '../core/errors.js'
 import type { SessionEvent } from '../core/events.js'
 import { refuseUnknown } from '../core/options.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
-import { failureOf } from './failure.js'
-import { answer, holdHead } from './hold.js'
+import { answer, failureOf } from './failure.js'
+import { holdHead } from './hold.js'
 import { lineOf } from './log.js'
 import {
   resolveCookieOptions,
@@ -106,6 +106,12 @@ export class Door {
     )
     this.engine.emit({ type: 'cookie-undeliverable', error })
     return error
+  }
+
+  /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
+  answerLost(error: unknown): void {
+    const cause = error instanceof Error ? error.message : String(error)
+    this.#log(`An answer could not be sent, and its connection was closed. Cause: ${cause}`)
   }
 
   /** An outage, or a connection that can't carry the cookie, would write the same line with every request. */

@@ -119,7 +119,8 @@ export class Exchange implements Carrier, HeadKeeper {
   }
 
   failedLate(error: unknown): void {
-    this.#door.engine.emit({ type: 'late-write-dropped', error: asSessionError(error) })
+    if (error instanceof SessionError) this.#door.engine.emit({ type: 'late-write-dropped', error })
+    else this.#door.answerLost(error)
   }
 
   #setCookie(open: OpenSession): string | undefined {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { SessionError, SessionErrorCode } from '../core/errors.js'
 
 /** An answer that says what went wrong, in general words: a client sees no text of a store and no stack. */
@@ -51,4 +52,29 @@ const ANSWERS: Readonly<Partial<Record<SessionErrorCode, Answer>>> = {
     reason: 'Internal Server Error',
     message: 'Your session could not be saved.',
   },
+}
+
+/** Headers that speak of the answer that is not given. */
+const OF_THE_BODY =
+  /^(?:content-|transfer-encoding$|etag$|last-modified$|cache-control$|expires$|location$|set-cookie$|session-token$|accept-ranges$|trailer$|link$)/i
+
+/**
+ * Gives a failure as the whole answer. Headers that are not about the body, such as those of CORS, stay.
+ *
+ * @param methods - whose `writeHead` and `end` to call: those below a middleware that would dress up the head once more.
+ */
+export function answer(
+  response: ServerResponse,
+  { statusCode, retryAfter, body }: Failure,
+  methods: Readonly<Record<'writeHead' | 'end', (this: unknown, ...args: never[]) => unknown>> = response,
+): void {
+  for (const name of response.getHeaderNames()) {
+    if (OF_THE_BODY.test(name) && !/^content-security-policy/i.test(name)) response.removeHeader(name)
+  }
+  response.setHeader('Content-Type', 'application/json; charset=utf-8')
+  response.setHeader('Content-Length', Buffer.byteLength(body))
+  response.setHeader('Cache-Control', 'no-store')
+  if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter)
+  methods.writeHead.call(response, statusCode as never)
+  methods.end.call(response, body as never)
 }

@@ -16,12 +16,18 @@ declare module 'fastify' {
  *
  * A store that fails is answered with 503 and `Retry-After`, never thrown. Closing the app closes what the store opened itself.
  *
- * @throws SessionError `OPTIONS_INVALID` for options that can't work.
+ * `register` rejects with a SessionError `OPTIONS_INVALID` for options that can't work.
  */
 export function sessions(instance: FastifyInstance, options: SessionOptions, done: (error?: Error) => void): void {
-  const door = new Door(options, () => TRUST_PROXY.fastify)
-  addSessionHooks(instance, door)
-  instance.addHook('onClose', () => door.engine.close())
+  try {
+    const door = new Door(options, () => TRUST_PROXY.fastify)
+    addSessionHooks(instance, door)
+    instance.addHook('onClose', () => door.engine.close())
+  } catch (error) {
+    // Thrown, it would end the process instead of rejecting `register`.
+    done(error as Error)
+    return
+  }
   done()
 }
 

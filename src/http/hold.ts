@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import type { Awaitable } from '../core/store.js'
-import type { Failure } from './failure.js'
+import { answer, type Failure } from './failure.js'
 import { changeHead, type HeadChanges } from './head.js'
+import { assertSendableChunk, assertSendableHead } from './sendable.js'
 
 /** Whose work must be done before the head of an answer leaves. */
 export interface HeadKeeper {
@@ -12,7 +13,7 @@ export interface HeadKeeper {
   headChanges(): HeadChanges | undefined
   /** The answer to give instead, because the work failed. */
   refuse(error: unknown): Failure
-  /** The work failed after the head had left. */
+  /** The work failed after the head had left, or Node would not send the answer once it had waited. */
   failedLate(error: unknown): void
 }
 
@@ -82,6 +83,7 @@ class Hold {
   #queue: Call[] = []
   #status: { readonly code: number; readonly message: string } | undefined
   #isEnded = false
+  #isEndSettled = false
   #isClosed = false
   #isRefused = false
 
@@ -106,6 +108,7 @@ class Hold {
   }
 
   call(method: Method, args: readonly unknown[]): unknown {
+    if (method === 'write' || method === 'end') this.#refuseChunk(method, args[0])
     switch (this.#state) {
       case 'held':
         return this.#firstCall(method, args)
@@ -128,6 +131,7 @@ class Hold {
   }
 
   #firstCall(method: Method, args: readonly unknown[]): unknown {
+    assertSendableHead(method === 'writeHead' ? args : [this.#response.statusCode])
     let settled: Awaitable<void>
     try {
       settled = this.#keeper.settle()
@@ -145,11 +149,28 @@ class Hold {
     const message = Object.hasOwn(this.#response, 'statusMessage') ? this.#response.statusMessage : ''
     this.#status = { code: this.#response.statusCode, message }
     Object.defineProperties(this.#response, LOOKS_SENT)
+    this.#await(settled)
+    return this.#enqueue(method, args)
+  }
+
+  #await(settled: PromiseLike<void>): void {
     settled.then(
-      () => this.#release(),
+      () => this.#settled(),
       (error: unknown) => this.#refuse(error),
     )
-    return this.#enqueue(method, args)
+  }
+
+  /** If the body has ended while its head waited, what its handler changed by then is saved before both leave. */
+  #settled(): void {
+    if (this.#isEndSettled || !this.#isEnded || this.#queue.length === 1) return this.#release()
+    this.#isEndSettled = true
+    try {
+      const settled = this.#keeper.settle()
+      if (isPromise(settled)) this.#await(settled)
+      else this.#release()
+    } catch (error) {
+      this.#refuse(error)
+    }
   }
 
   #changeHead(method: Method, args: readonly unknown[]): readonly unknown[] {
@@ -175,10 +196,14 @@ class Hold {
     const queue = this.#queue
     this.#queue = []
     let flows = false
-    queue.forEach(([method, args], index) => {
-      const result = this.#original(method, index === 0 ? this.#changeHead(method, args) : args)
-      flows = method === 'write' && result === true
-    })
+    try {
+      queue.forEach(([method, args], index) => {
+        const result = this.#original(method, index === 0 ? this.#changeHead(method, args) : args)
+        flows = method === 'write' && result === true
+      })
+    } catch (error) {
+      return this.#cutOff(error)
+    }
     // `write` answered false while it waited, so somebody may wait for this.
     if (flows && !this.#isEnded) this.#response.emit('drain')
   }
@@ -201,7 +226,11 @@ class Hold {
   #endAfterHead(args: readonly unknown[]): unknown {
     const end = (): void => {
       this.#state = 'open'
-      this.#original('end', args)
+      try {
+        this.#original('end', args)
+      } catch (error) {
+        this.#cutOff(error)
+      }
     }
     this.#state = 'ending'
     this.#settleLate(end, () => this.#response.destroy())
@@ -220,6 +249,17 @@ class Hold {
     } catch (error) {
       fail(error)
     }
+  }
+
+  /** Node would not send what it was given, and the handler that would have been told has long returned. */
+  #cutOff(error: unknown): void {
+    this.#state = 'over'
+    this.#keeper.failedLate(error)
+    this.#response.destroy()
+  }
+
+  #refuseChunk(method: 'write' | 'end', chunk: unknown): void {
+    if (this.#state !== 'over' && this.#state !== 'ending') assertSendableChunk(method, chunk)
   }
 
   #looksAsItIs(): void {
@@ -251,31 +291,6 @@ const LOOKS_SENT: PropertyDescriptorMap = {
       return this[HOLD]!.hasEnd
     },
   },
-}
-
-/** Headers that speak of the answer that is not given. */
-const OF_THE_BODY =
-  /^(?:content-|transfer-encoding$|etag$|last-modified$|cache-control$|expires$|location$|set-cookie$|session-token$|accept-ranges$|trailer$|link$)/i
-
-/**
- * Gives a failure as the whole answer. Headers that are not about the body, such as those of CORS, stay.
- *
- * @param methods - whose `writeHead` and `end` to call: those below a middleware that would dress up the head once more.
- */
-export function answer(
-  response: ServerResponse,
-  { statusCode, retryAfter, body }: Failure,
-  methods: Pick<Readonly<Record<Method, AnyFunction>>, 'writeHead' | 'end'> = response,
-): void {
-  for (const name of response.getHeaderNames()) {
-    if (OF_THE_BODY.test(name) && !/^content-security-policy/i.test(name)) response.removeHeader(name)
-  }
-  response.setHeader('Content-Type', 'application/json; charset=utf-8')
-  response.setHeader('Content-Length', Buffer.byteLength(body))
-  response.setHeader('Cache-Control', 'no-store')
-  if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter)
-  methods.writeHead.call(response, statusCode as never)
-  methods.end.call(response, body as never)
 }
 
 /** The last argument of `write` and `end` may be a callback: somebody may wait for it. */

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common'
-import type { Duration } from '../core/duration.js'
+import { MAX_DURATION, type Duration } from '../core/duration.js'
 import { invalid, shown } from '../core/options.js'
 import { SessionError } from '../core/errors.js'
 import type { SessionData, SessionVerbs } from '../core/session.js'
@@ -170,8 +170,10 @@ function exchangeBehind(request: object): Exchange {
 }
 
 function assertDuration(name: string, value: unknown): void {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return
-  throw invalid(`The ${name} is ${shown(value)}. Give a positive number of milliseconds, such as minutes(30).`)
+  if (typeof value === 'number' && value > 0 && value <= MAX_DURATION) return
+  throw invalid(
+    `The ${name} is ${shown(value)}. Give a number of milliseconds up to ${MAX_DURATION}, such as minutes(30).`,
+  )
 }
 
 function rethrow(error: unknown): never {

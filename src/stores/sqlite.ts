@@ -51,34 +51,30 @@ export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping,
   }
 
   create(record: SessionRecord, limit?: SubjectLimit): Evictions | undefined {
-    if (record.subject === undefined || limit === undefined) {
-      this.#insert(record, this.#clock())
-      return undefined
-    }
     return this.#connection.transaction(() => {
       const now = this.#clock()
-      this.#insert(record, now)
+      if (this.#connection.run('create', ...recordValues(record), now) === 0) throw taken()
       return this.#keepLimit(record.subject, limit, record.key, now)
     })
   }
 
   update(key: string, patch: RecordPatch): Outcome {
     const now = this.#clock()
-    if (this.#connection.run('update', ...patchValues(patch), key, now, patch.ifVersion ?? null) > 0) return 'updated'
+    if (this.#connection.write('update', ...patchValues(patch), key, now, patch.ifVersion ?? null) > 0) return 'updated'
     return this.#whyNot(key, now, patch.ifVersion)
   }
 
   touch(key: string, lastSeenAt: number): boolean {
     const now = this.#clock()
     const seen = integer(lastSeenAt)
-    if (this.#connection.run('touch', seen, seen, key, now) > 0) return true
+    if (this.#connection.write('touch', seen, seen, key, now) > 0) return true
     this.#whyNot(key, now, undefined)
     return false
   }
 
   /** A row that can't be read is removed too. */
   delete(key: string): boolean {
-    return this.#connection.run('delete', key, this.#clock()) > 0
+    return this.#connection.write('delete', key, this.#clock()) > 0
   }
 
   /** A `newKey` that is taken is refused with `RECORD_EXISTS`, and everything is left as it was. */
@@ -116,31 +112,28 @@ export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping,
   }
 
   revoke(subject: string, handle: string): boolean {
-    return this.#connection.run('revoke', textValue(subject), this.#clock(), textValue(handle)) > 0
+    return this.#connection.write('revoke', textValue(subject), this.#clock(), textValue(handle)) > 0
   }
 
   revokeAll(subject: string, exceptHandle?: string): readonly string[] {
-    return handlesFrom(this.#connection.rows('revokeAll', textValue(subject), this.#clock(), textValue(exceptHandle)))
+    const values = [textValue(subject), this.#clock(), textValue(exceptHandle)]
+    return handlesFrom(this.#connection.transaction(() => this.#connection.rows('revokeAll', ...values)))
   }
 
   /** A row whose data can't be read is left out. */
   updateAll(subject: string, { set, remove }: Pick<RecordPatch, 'set' | 'remove'>): number {
-    return this.#connection.run('updateAll', dataText(set, remove), textValue(subject), this.#clock())
+    return this.#connection.write('updateAll', dataText(set, remove), textValue(subject), this.#clock())
   }
 
   /** Removes also what rotations have left behind, once its time is over, and counts it. */
   sweep(limit: number): number {
     const most = Math.min(Math.max(0, Math.floor(limit)), Number.MAX_SAFE_INTEGER)
-    return this.#connection.run('sweep', this.#clock(), most)
+    return this.#connection.write('sweep', this.#clock(), most)
   }
 
   /** Closes the file that the store opened, its log written back into it; a database that was handed in stays open. */
   close(): void {
     this.#connection.close()
-  }
-
-  #insert(record: SessionRecord, now: number): void {
-    if (this.#connection.run('create', ...recordValues(record), now) === 0) throw taken()
   }
 
   /** Makes room for the session that was just written under `key`. A refusal takes that write back. */

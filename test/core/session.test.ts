@@ -270,6 +270,22 @@ describe('a sign-in whose session changed under it', () => {
     expect(await data(login.signedToken)).toEqual({ userId: 1 })
   })
 
+  test('a touch that finds the anonymous session over does not cost the sign-in', async () => {
+    const { open, stored, data, store, clock } = setUp()
+    const token = await stored({ cart: 1 })
+    clock.advance(120_000)
+    const touch = store.hold('touch')
+    const login = await open(token)
+    await (await open(token)).session.destroy()
+    Object.assign(login.session, { userId: 1 })
+    const done = login.commit()
+    touch.open()
+    await done
+    expect(login.tokenChange).toBe('set')
+    expect(await data(login.signedToken)).toEqual({ userId: 1 })
+    expect(await data(token)).toEqual({})
+  })
+
   test('but a session that had a subject and was ended does not live on under another subject', async () => {
     const { open, stored, data } = setUp()
     const token = await stored({ userId: 1 })

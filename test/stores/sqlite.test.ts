@@ -13,6 +13,7 @@ import {
   sealedRotation,
   successorKey,
 } from '../../src/testing/conformance/samples.js'
+import { loaded } from '../../src/testing/conformance/suite.js'
 
 let folder = ''
 
@@ -79,6 +80,39 @@ describe('the SQLite store', () => {
     expect(store.rotate(record.key, newKey('ann'), rotation('ann'))).toBe('updated')
     database.exec('ROLLBACK')
     expect(store.load(record.key)).toEqual(record)
+  })
+
+  test.each([
+    ['its own file', false],
+    ['a database that was handed in', false],
+    ['a database that was handed in, in a transaction of the application', true],
+  ])('writes that met a lock leave nothing behind: what comes later is committed (%s)', async (name, isNested) => {
+    const path = join(folder, `${files++}.db`)
+    const database = openRaw(path)
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 1')
+    const store = new SqliteStore(name === 'its own file' ? { path, busyTimeout: 1 } : { database })
+    const [other, raw] = [new SqliteStore({ path, busyTimeout: 1 }), openRaw(path)]
+    const clock = new ManualClock()
+    const record = newRecord(clock)
+    store.create(record)
+    const busy = expect.objectContaining({ code: expect.stringContaining('SQLITE_BUSY') })
+    if (isNested) database.exec('BEGIN')
+    raw.exec('BEGIN IMMEDIATE')
+    expect(() => store.create(newRecord(clock))).toThrow(busy)
+    expect(() => store.update(record.key, patchOf([['refused', '1']]))).toThrow(busy)
+    expect(() => store.touch(record.key, clock.now() + 1)).toThrow(busy)
+    expect(() => store.rotate(record.key, newKey('ann'), rotation('ann'))).toThrow(busy)
+    expect(() => store.delete(record.key)).toThrow(busy)
+    expect(() => store.sweep(1)).toThrow(busy)
+    raw.exec('ROLLBACK')
+    expect(store.update(record.key, patchOf([['later', '1']]))).toBe('updated')
+    if (isNested) database.exec('COMMIT')
+    const { data } = await loaded(other, record.key)
+    expect([data.get('later'), data.has('refused')]).toEqual(['1', false])
+    expect(other.update(record.key, patchOf([['other', '1']]))).toBe('updated')
+    expect(store.rotate(record.key, newKey('ann'), rotation('ann'))).toBe('updated')
+    expect(other.load(record.key)).toBeUndefined()
+    for (const each of [store, other, raw, database]) each.close()
   })
 
   test('a record can not be rotated to its own key', () => {

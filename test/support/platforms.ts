@@ -12,6 +12,8 @@ export interface Context {
   /** Node's own request and response. */
   readonly raw: { readonly req: IncomingMessage; readonly res: ServerResponse }
   readonly query: Readonly<Record<string, string>>
+  /** What the platform, or the body parser that a test has mounted, has read. */
+  readonly body: unknown
   status(code: number): void
   header(name: string, value: string): void
   redirect(url: string): void
@@ -73,6 +75,7 @@ async function startExpress(
         request: req as never,
         raw: { req, res },
         query: req.query as Record<string, string>,
+        body: req.body as unknown,
         status: (code) => void res.status(code),
         header: (name, value) => void res.setHeader(name, value),
         redirect: (url) => res.redirect(url),
@@ -117,6 +120,7 @@ async function startFastify(
           request: request,
           raw: { req: request.raw, res: reply.raw },
           query: request.query as Record<string, string>,
+          body: request.body,
           status: (code) => void reply.code(code),
           header: (name, value) => void reply.header(name, value),
           redirect: (url) => void reply.redirect(url),

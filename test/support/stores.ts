@@ -7,6 +7,7 @@ import type { Closing, SessionStore } from '../../src/core/store.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { RedisStore } from '../../src/stores/redis.js'
 import { SqliteStore } from '../../src/stores/sqlite.js'
+import { keptInMemory, keptInRedis, keptInSqlite, type Kept } from './kept.js'
 import { startRedis } from './redis-server.js'
 
 /** A shipped store, for tests that run on each of them. */
@@ -16,22 +17,40 @@ export interface ShippedStore {
   readonly open: (clock?: Clock) => Promise<SessionStore>
   /** Opens a second store on the same data as the last `open`, where processes can share them. */
   readonly openAnother?: (clock?: Clock) => Promise<SessionStore>
+  /** What is in the store of the last `open`. */
+  readonly kept: () => Promise<Kept>
   /** Closes what was opened and ends what is under it. The store can be opened again. */
   readonly stop: () => Promise<void>
 }
 
 /** All shipped stores: `describe.each(stores)('on $name', ({ open, stop }) => ...)`, with `afterAll(stop)`. */
 export const stores: readonly ShippedStore[] = [
-  { name: 'memory', open: (clock) => Promise.resolve(new MemoryStore({ clock })), stop: () => Promise.resolve() },
-  shared('sqlite', startFolder, ({ path }, name, clock) => new SqliteStore({ path: join(path, `${name}.db`), clock })),
-  shared('redis', startRedis, ({ url }, prefix, clock) => new RedisStore({ url, prefix, clock })),
+  inMemory(),
+  shared(
+    'sqlite',
+    startFolder,
+    ({ path }, name, clock) => new SqliteStore({ path: join(path, `${name}.db`), clock }),
+    ({ path }, name) => Promise.resolve(keptInSqlite(join(path, `${name}.db`))),
+  ),
+  shared('redis', startRedis, ({ url }, prefix, clock) => new RedisStore({ url, prefix, clock }), keptInRedis),
 ]
+
+function inMemory(): ShippedStore {
+  let last = new MemoryStore()
+  return {
+    name: 'memory',
+    open: (clock) => Promise.resolve((last = new MemoryStore({ clock }))),
+    kept: () => Promise.resolve(keptInMemory(last)),
+    stop: () => Promise.resolve(),
+  }
+}
 
 /** A store over something that is started once, and in which each `open` has a name of its own. */
 function shared<T extends { stop(): Promise<void> }>(
   name: string,
   start: () => Promise<T>,
   make: (ground: T, name: string, clock: Clock | undefined) => SessionStore & Closing,
+  kept: (ground: T, name: string) => Promise<Kept>,
 ): ShippedStore {
   const opened: Closing[] = []
   let starting: Promise<T> | undefined
@@ -48,6 +67,7 @@ function shared<T extends { stop(): Promise<void> }>(
       return openAnother(clock)
     },
     openAnother,
+    kept: async () => kept(await (starting ??= start()), last),
     stop: async () => {
       for (const store of opened.splice(0)) await store.close()
       const ground = await starting

@@ -1,5 +1,6 @@
 import { SessionError } from '../../core/errors.js'
 import {
+  isNested,
   isTaken,
   isUnreadable,
   reason,
@@ -19,6 +20,7 @@ import type { Statement } from './statements.js'
 export class Connection {
   readonly #database: SqliteDatabase
   readonly #isOwned: boolean
+  readonly #table: string
   readonly #statements: Readonly<Record<Statement, SqliteStatement>>
   #isClosed = false
 
@@ -26,6 +28,7 @@ export class Connection {
   constructor(database: SqliteDatabase, isOwned: boolean, table: string) {
     this.#database = database
     this.#isOwned = isOwned
+    this.#table = table
     try {
       this.#statements = retryBusy(() => prepareTable(database, table))
     } catch (error) {
@@ -55,7 +58,12 @@ export class Connection {
     }
   }
 
-  /** Runs a statement that writes, and answers how many rows it changed. */
+  /** Runs one statement that writes, by itself, and answers how many rows it changed. */
+  write(name: Statement, ...values: SqliteValue[]): number {
+    return this.transaction(() => this.run(name, ...values))
+  }
+
+  /** Runs a statement of a transaction, and answers how many rows it changed. */
   run(name: Statement, ...values: SqliteValue[]): number {
     const statement = this.#statement(name)
     try {
@@ -65,20 +73,16 @@ export class Connection {
     }
   }
 
-  /**
-   * All of the work or, where it throws, nothing of it. It must begin with a statement that writes: a database that was
-   * handed in may be in a transaction already, so it gets a savepoint, and that locks out other processes only from the
-   * first write on.
-   */
+  /** All of the work or, where it throws, nothing of it. No other process writes meanwhile. */
   transaction<T>(work: () => T): T {
     this.#refuseClosed()
-    this.#database.exec(this.#isOwned ? 'BEGIN IMMEDIATE' : 'SAVEPOINT latchkey')
+    const { commit, rollback } = this.#begin()
     try {
       const result = work()
-      this.#database.exec(this.#isOwned ? 'COMMIT' : 'RELEASE latchkey')
+      this.#database.exec(commit)
       return result
     } catch (error) {
-      this.#rollback()
+      this.#rollback(rollback)
       throw error
     }
   }
@@ -96,9 +100,31 @@ export class Connection {
     }
   }
 
-  #rollback(): void {
+  /**
+   * Takes the right to write, so that no prepared statement is refused it: libsql leaves such a statement half done, and
+   * from then on commits nothing that this connection writes. A database that was handed in may be in a transaction of
+   * the application; then this is a part of it.
+   */
+  #begin(): Transaction {
     try {
-      this.#database.exec(this.#isOwned ? 'ROLLBACK' : 'ROLLBACK TO latchkey; RELEASE latchkey')
+      this.#database.exec('BEGIN IMMEDIATE')
+      return WHOLE
+    } catch (error) {
+      if (this.#isOwned || !isNested(error)) throw error
+    }
+    this.#database.exec(PART.begin)
+    try {
+      this.#database.exec(`DELETE FROM "${this.#table}" WHERE 0`)
+    } catch (error) {
+      this.#rollback(PART.rollback)
+      throw error
+    }
+    return PART
+  }
+
+  #rollback(rollback: string): void {
+    try {
+      this.#database.exec(rollback)
     } catch {
       // After some errors (a full disk) SQLite has rolled back by itself. What went wrong is the first error.
     }
@@ -113,6 +139,19 @@ export class Connection {
     if (!this.#isClosed) return
     throw new SessionError('STORE_CLOSED', 'The SQLite store was closed. Close it only after the last request.')
   }
+}
+
+interface Transaction {
+  readonly commit: string
+  readonly rollback: string
+}
+
+const WHOLE: Transaction = { commit: 'COMMIT', rollback: 'ROLLBACK' }
+
+const PART: Transaction & { readonly begin: string } = {
+  begin: 'SAVEPOINT latchkey',
+  commit: 'RELEASE latchkey',
+  rollback: 'ROLLBACK TO latchkey; RELEASE latchkey',
 }
 
 function translated(error: unknown): unknown {

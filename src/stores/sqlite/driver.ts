@@ -90,6 +90,11 @@ export function isTaken(error: unknown): boolean {
   )
 }
 
+/** Whether a transaction can't begin because one is under way. */
+export function isNested(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('within a transaction')
+}
+
 /** Whether what is in a row kept SQLite from reading it: data that are no JSON, bytes where a text or a number belongs. */
 export function isUnreadable(error: unknown): boolean {
   const { message } = error as DriverError

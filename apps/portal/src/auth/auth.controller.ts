@@ -1,0 +1,55 @@
+import { Body, Controller, Get, HttpCode, HttpStatus, Inject, Post, Req, Session, UseGuards } from '@nestjs/common'
+import { AuthGuard } from '@nestjs/passport'
+import { ThrottlerGuard } from '@nestjs/throttler'
+import { CurrentUser, SessionAuthGuard, type Session as UserSession } from 'latchkey'
+import type { PublicUser } from '../users/user.entity.js'
+import { AuthService } from './auth.service.js'
+// oxlint-disable-next-line typescript/consistent-type-imports -- the pipe reads the class from the parameter's metadata
+import { RegisterDto } from './register.dto.js'
+import type { AuthenticatedRequest, SessionUser } from './session-data.js'
+
+@Controller('auth')
+export class AuthController {
+  constructor(@Inject(AuthService) private readonly authService: AuthService) {}
+
+  @UseGuards(ThrottlerGuard)
+  @Post('register')
+  register(@Body() registerDto: RegisterDto): Promise<PublicUser> {
+    return this.authService.register(registerDto)
+  }
+
+  @UseGuards(ThrottlerGuard, AuthGuard('local'))
+  @HttpCode(HttpStatus.OK)
+  @Post('login')
+  login(@Req() request: AuthenticatedRequest, @Session() session: UserSession): object {
+    session.userId = request.user.id
+    session.email = request.user.email
+    session.role = request.user.role
+
+    return {
+      message: 'Login successful',
+      user: { id: request.user.id, email: request.user.email, name: request.user.name },
+    }
+  }
+
+  @HttpCode(HttpStatus.OK)
+  @Post('logout')
+  async logout(@Session() session: UserSession): Promise<object> {
+    await session.destroy()
+    return { message: 'Logout successful' }
+  }
+
+  @UseGuards(SessionAuthGuard)
+  @Get('profile')
+  getProfile(@CurrentUser() user: SessionUser): object {
+    return { user }
+  }
+
+  @Get('me')
+  async getMe(@Session() session: UserSession): Promise<object> {
+    if (!session.userId) return { authenticated: false }
+
+    const user = await this.authService.findUserById(session.userId)
+    return user ? { authenticated: true, user } : { authenticated: false }
+  }
+}

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, inject, test } from 'vitest'
+import type { SessionErrorCode } from '../../src/core/errors.js'
+import { SessionError } from '../../src/core/errors.js'
+import { failureOf } from '../../src/http/failure.js'
+import { entryPoints } from './support/entry-points.js'
+import { firstCells, quotedIn, section, tableRows, textOf, unquoted } from './support/markdown.js'
+import { literalsOf, propertiesOf, publicApi, membersOf, type PublicApi } from './support/public-api.js'
+import { root } from './support/root.js'
+
+const { nest12 } = inject('consumers')
+
+let api: PublicApi
+beforeAll(() => {
+  api = publicApi(nest12, Object.keys(entryPoints))
+})
+
+const sorted = (names: Iterable<string>): readonly string[] => [...names].toSorted()
+
+describe('errors.md', () => {
+  const page = 'docs/reference/errors.md'
+  const codes = (): readonly string[] => literalsOf(api, 'latchkey', 'SessionErrorCode')
+
+  test('has a section for every code, and no other', () => {
+    const headings = [...section(page, 'Codes').matchAll(/^### `(.+)`$/gm)].map(([, code]) => code!)
+    expect(sorted(headings)).toEqual(sorted(codes()))
+  })
+
+  test('says of every code that a client sees with what status, and of no other', () => {
+    const seen = new Map<string, string>()
+    for (const code of codes()) {
+      const failure = failureOf(new SessionError(code as SessionErrorCode, ''))
+      seen.set((JSON.parse(failure.body) as { code: string }).code, String(failure.statusCode))
+    }
+    const told = tableRows(section(page, 'What a client sees')).map(([code = '', status = '']) => [
+      unquoted(code),
+      status,
+    ])
+    expect(new Map(told as [string, string][])).toEqual(seen)
+  })
+
+  test('shows the answer of a store that is down as it is', () => {
+    const { body, retryAfter } = failureOf(new SessionError('STORE_UNAVAILABLE', ''))
+    expect(section(page, 'What a client sees')).toContain(JSON.stringify(JSON.parse(body), null, 2))
+    expect(section(page, 'What a client sees')).toContain(`\`Retry-After: ${retryAfter}\``)
+  })
+})
+
+test('events.md has a row for every event, with what comes with it, and no other', () => {
+  const rows = tableRows(textOf('docs/reference/events.md'))
+  const told = rows.map(([type = '', fields = '']) => [unquoted(type), sorted(quotedIn(fields))] as const)
+  const events = [...membersOf(api, 'latchkey', 'SessionEvent', 'type')]
+  expect(new Map(told)).toEqual(new Map(events.map(([type, fields]) => [type, sorted(fields)])))
+  expect(told).toHaveLength(events.length)
+})
+
+test('a session has the verbs and properties of session.md, and no others', () => {
+  const page = 'docs/reference/session.md'
+  const told = firstCells(section(page, 'Verbs')).map((name) => name.replace(/\(.*\)$/, ''))
+  expect(sorted(told)).toEqual(sorted(propertiesOf(api, 'latchkey', 'SessionVerbs')))
+  expect(sorted(firstCells(section(page, 'How long it lives')))).toEqual(
+    sorted(propertiesOf(api, 'latchkey', 'SessionCookie')),
+  )
+})
+
+test('a store has the verbs and abilities of writing-a-store.md, and no others', () => {
+  const page = 'docs/reference/writing-a-store.md'
+  const verbs = propertiesOf(api, 'latchkey/core', 'SessionStore').filter(
+    (name) => !['name', 'abilities'].includes(name),
+  )
+  const contract = tableRows(textOf(page).split('\n## ')[0]!).map(([verb = '']) => unquoted(verb).replace(/\(.*/, ''))
+  expect(sorted(contract)).toEqual(sorted(verbs))
+  expect(sorted(firstCells(section(page, 'Abilities')))).toEqual(sorted(literalsOf(api, 'latchkey/core', 'Ability')))
+  for (const field of propertiesOf(api, 'latchkey/core', 'SessionRecord')) {
+    expect(quotedIn(section(page, 'The record'))).toContain(field)
+  }
+})
+
+describe('the versions in the README are those of package.json', () => {
+  const rows = new Map(
+    tableRows(section('README.md', 'Compatibility')).map(([name = '', versions = '']) => [name, versions]),
+  )
+  const { engines, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    engines: { node: string }
+    peerDependencies: Readonly<Record<string, string>>
+  }
+  const majors = (range: string): string => [...range.matchAll(/\^(\d+)\.0\.0/g)].map(([, major]) => major).join(', ')
+
+  test.each([
+    ['Nest', ['@nestjs/common', '@nestjs/core']],
+    ['Express', ['express']],
+    ['Fastify', ['fastify']],
+    ['`redis`, `ioredis`', ['redis', 'ioredis']],
+  ])('of %s', (row, packages) => {
+    for (const name of packages) expect(majors(peerDependencies[name]!)).toBe(rows.get(row))
+  })
+
+  test('of Node', () => {
+    expect(engines.node).toBe('^20.19.0 || ^22.12.0 || >=24.0.0')
+    expect(rows.get('Node')).toBe('20 from 20.19, 22 from 22.12, 24 and later')
+  })
+})
