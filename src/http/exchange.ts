@@ -89,6 +89,7 @@ export class Exchange implements Carrier, HeadKeeper {
 
   refuse(error: unknown): Failure {
     if (error instanceof SessionError) this.#door.engine.emit({ type: 'commit-failed', error })
+    else this.#door.refused(error)
     return failureOf(error)
   }
 
