@@ -110,8 +110,12 @@ export class Door {
 
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
   answerLost(error: unknown): void {
-    const cause = error instanceof Error ? error.message : String(error)
-    this.#log(`An answer could not be sent, and its connection was closed. Cause: ${cause}`)
+    this.#log(`An answer could not be sent, and its connection was closed. Cause: ${reasonOf(error)}`)
+  }
+
+  /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
+  refused(error: unknown): void {
+    this.#log(`A session was not saved, and the client was told so. Cause: ${reasonOf(error)}`)
   }
 
   /** An outage, or a connection that can't carry the cookie, would write the same line with every request. */
@@ -129,6 +133,10 @@ export class Door {
     }
     this.#log(line)
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** A store that is away is told of at most this often, in milliseconds. */

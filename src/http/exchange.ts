@@ -114,7 +114,8 @@ export class Exchange implements Carrier, HeadKeeper {
   }
 
   refuse(error: unknown): Failure {
-    this.#door.engine.emit({ type: 'commit-failed', error: asSessionError(error) })
+    if (error instanceof SessionError) this.#door.engine.emit({ type: 'commit-failed', error })
+    else this.#door.refused(error)
     return failureOf(error)
   }
 
@@ -165,16 +166,6 @@ export class Exchange implements Carrier, HeadKeeper {
 }
 
 const NO_TOKENS: readonly string[] = []
-
-/** An error of the application's own code is told of as well: nobody else hears of it. */
-function asSessionError(error: unknown): SessionError {
-  if (error instanceof SessionError) return error
-  return new SessionError(
-    'OPTIONS_INVALID',
-    'A function of the application failed while the session was saved, such as the option `subject` or `maxSessions`. See the cause.',
-    { cause: error },
-  )
-}
 
 /** The token of an Authorization header, if it has the form of ours; a JWT or another scheme is somebody else's. */
 function bearerToken(header: string | undefined): string | undefined {

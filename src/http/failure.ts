@@ -13,8 +13,9 @@ export interface Failure {
 /** The answer for a session that could not be opened or committed. */
 export function failureOf(error: unknown): Failure {
   const code = (error as SessionError | undefined)?.code
-  const { statusCode, reason, message, retryAfter } = ANSWERS[code as SessionErrorCode] ?? ANSWERS.OPTIONS_INVALID!
-  const known = code !== undefined && code in ANSWERS ? code : 'SESSION_FAILED'
+  const answer = code === undefined ? undefined : ANSWERS[code]
+  const { statusCode, reason, message, retryAfter } = answer ?? OTHER
+  const known = answer ? code : 'SESSION_FAILED'
   return { statusCode, retryAfter, body: JSON.stringify({ statusCode, code: known, error: reason, message }) }
 }
 
@@ -47,11 +48,12 @@ const ANSWERS: Readonly<Partial<Record<SessionErrorCode, Answer>>> = {
     reason: 'Conflict',
     message: 'You are signed in on as many devices as you may be. Sign out on one of them first.',
   },
-  OPTIONS_INVALID: {
-    statusCode: 500,
-    reason: 'Internal Server Error',
-    message: 'Your session could not be saved.',
-  },
+}
+
+const OTHER: Answer = {
+  statusCode: 500,
+  reason: 'Internal Server Error',
+  message: 'Your session could not be saved.',
 }
 
 /** Headers that speak of the answer that is not given. */

@@ -259,6 +259,19 @@ describe.each(platforms)('on $name', ({ start }) => {
     })
   })
 
+  test('an error of the option `subject` is a refusal, and the log names it', async () => {
+    const lines: string[] = []
+    const subject = (): never => {
+      throw new TypeError('no user here')
+    }
+    const { agent, store } = await run({}, { subject, log: (line) => lines.push(line) })
+    const response = await agent.get('/set?cart=1')
+    expect(response.status).toBe(500)
+    expect(await response.json()).toMatchObject({ code: 'SESSION_FAILED' })
+    expect(lines).toEqual([expect.stringContaining('no user here')])
+    expect(store.calls.create).toBe(0)
+  })
+
   describe('what can not be stored', () => {
     test('is refused before the answer, and the log names its path', async () => {
       const lines: string[] = []

@@ -8,6 +8,7 @@ import { AuthModule } from './auth/auth.module.js'
 import { databaseOptions, openDatabase } from './config/database.js'
 import { sessionOptions } from './config/sessions.js'
 import type { PortalConfig, Settings } from './config/settings.js'
+import { ShutdownDeadline } from './config/shutdown.js'
 import { HealthModule } from './health/health.module.js'
 import { PagesModule } from './pages/pages.module.js'
 
@@ -31,6 +32,7 @@ import { PagesModule } from './pages/pages.module.js'
     PagesModule,
   ],
   providers: [
+    ShutdownDeadline,
     {
       provide: APP_PIPE,
       useValue: new ValidationPipe({
