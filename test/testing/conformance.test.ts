@@ -3,11 +3,17 @@ import { MemoryStore } from '../../src/stores/memory.js'
 import { storeConformance, type StoreConformanceOptions } from '../../src/testing/conformance.js'
 import { abilityFaults } from './broken/abilities.js'
 import type { BrokenStore } from './broken/build.js'
+import { bySubjectFaults, movingFaults } from './broken/by-subject.js'
 import { confirmFaults } from './broken/confirming.js'
 import { expiryFaults } from './broken/expiry.js'
 import { formerKeyFaults } from './broken/former-keys.js'
+import { limitFaults } from './broken/limits.js'
 import { raceFaults } from './broken/races.js'
+import { revokeFaults } from './broken/revoking.js'
+import { rotationLimitFaults } from './broken/rotation-limits.js'
 import { rotationFaults } from './broken/rotation.js'
+import { subjectRaceFaults } from './broken/subject-races.js'
+import { updateAllFaults } from './broken/update-all.js'
 import { updateFaults } from './broken/updates.js'
 import { valueFaults } from './broken/values.js'
 import { verbFaults } from './broken/verbs.js'
@@ -21,6 +27,13 @@ const brokenStores: readonly BrokenStore[] = [
   ...rotationFaults,
   ...formerKeyFaults,
   ...confirmFaults,
+  ...bySubjectFaults,
+  ...movingFaults,
+  ...revokeFaults,
+  ...updateAllFaults,
+  ...limitFaults,
+  ...rotationLimitFaults,
+  ...subjectRaceFaults,
   ...abilityFaults,
 ]
 

@@ -8,10 +8,10 @@ import { lists, type Suite } from './suite.js'
 /** Two subjects whose tags (`tagOf`) are the same, so that a store that goes by the tag alone takes one for the other. */
 export const SAME_TAG = ['user-69968', 'user-25100035'] as const
 
-const NAMES = 'ann Ann ANN an anna bob __proto__ constructor undefined null 0 00 -0 0.0 1e3'
+const NAMES = 'ann Ann ANN an anna bob __proto__ constructor undefined null 0 00 -0 0.0 1 01 1.0 1e3 1000'
 const ASCII = '{ann} { } {} }{ a{b}c a:b a:b:c ann: :ann * ? a* [a] % %s a%00 a.b .. / \\ \' " \\" ` ; \'; -- # & = + ,'
 const UNICODE = '😀 😀😀 👩‍👩‍👧 é e\u0301 ß ss ı i 漢字 \uFFFD \uFFFF \u{10FFFF}'
-const SPACES = [' ', '  ', 'ann ', ' ann', 'ann\n', 'ann\t', 'ann\0', 'ann\0x', '\0', '\uFEFF', '\uFEFFann']
+const SPACES = [' ', '  ', 'ann ', ' ann', 'ann\n', 'ann\t', 'ann\0', 'ann\0x', 'a\0', '\0', '\uFEFF', '\uFEFFann']
 const LONG = ['x'.repeat(300), 'x'.repeat(299), `${'x'.repeat(299)}y`, '😀'.repeat(300)]
 
 /** Subjects that stores have taken for one another, each of them different. */

@@ -4,7 +4,17 @@ import type { SessionRecord } from '../../core/record.js'
 import type { BySubject, Rotating, SessionStore } from '../../core/store.js'
 import { SAME_TAG } from './by-subject.js'
 import { rotatedSession, rotateOn } from './rotated.js'
-import { IDLE, movedBy, newKey, newRecord, patchOf, rotation, signedIn, successorKey } from './samples.js'
+import {
+  IDLE,
+  movedBy,
+  newKey,
+  newRecord,
+  oneAfterAnother,
+  patchOf,
+  rotation,
+  signedIn,
+  successorKey,
+} from './samples.js'
 import { isDead, keeps, lacks, leadsNowhere, lists, type Suite } from './suite.js'
 
 /** The ability `by-subject`: revoke and revokeAll. */
@@ -58,7 +68,7 @@ export function revoking(suite: Suite<SessionStore & BySubject>): void {
   })
 
   suite.test('revokeAll leaves the session that is excepted', async ({ store, clock }) => {
-    const [one, kept, two] = [0, 1, 2].map(() => signedIn(clock, 'ann'))
+    const [one, kept, two] = oneAfterAnother(clock, 3)
     assert.ok(one && kept && two)
     for (const record of [one, kept, two]) await store.create(record)
     await names(store.revokeAll('ann', kept.handle), [one, two])

@@ -20,6 +20,28 @@ export function subjectRaces(suite: Suite<SessionStore & BySubject>): void {
     assert.deepEqual(new Set(lengths), new Set([1]))
   })
 
+  suite.race('a session that is loaded is in the list, and one that is in the list is loaded', async (bench) => {
+    const { store, other, clock } = bench
+    const isListed = async (each: BySubject, { handle }: SessionRecord): Promise<boolean> => {
+      return (await each.list('ann')).some((record) => record.handle === handle)
+    }
+    for (let round = 0; round < ROUNDS; round++) {
+      const [begun, ended] = [signedIn(clock, 'ann'), signedIn(clock, 'ann')]
+      await store.create(ended)
+      const look = async (): Promise<void> => {
+        for (let step = 0; step < 4; step++) {
+          const isLoaded = (await other.load(begun.key)) !== undefined
+          assert.ok((await isListed(other, begun)) || !isLoaded, 'a session that is loaded is not in the list')
+          const isThere = await isListed(other, ended)
+          assert.ok(isThere || !(await other.load(ended.key)), 'a session that is not in the list any more is loaded')
+        }
+      }
+      await together<unknown>(inTurn(round, [() => store.create(begun), look, () => store.delete(ended.key)]))
+      await lists(other, 'ann', [begun])
+      await store.revokeAll('ann')
+    }
+  })
+
   suite.race('what is created and ended at the same time is in the list if it lives', async (bench) => {
     const { store, other, clock } = bench
     for (let round = 0; round < ROUNDS; round++) {

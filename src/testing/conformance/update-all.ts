@@ -56,8 +56,8 @@ export function updateAll(suite: Suite<SessionStore & BySubject>): void {
   })
 
   suite.test('updateAll neither counts nor revives what has ended', async ({ store, clock }) => {
-    const [deleted, expired, alive] = [0, 1, 2].map((more) => signedIn(clock, 'ann', { idleTimeout: more + 1 }))
-    assert.ok(deleted && expired && alive)
+    const [deleted, alive] = [signedIn(clock, 'ann'), signedIn(clock, 'ann')]
+    const expired = signedIn(clock, 'ann', { idleTimeout: 2 })
     assert.equal(await store.updateAll('ann', patchOf([['a', '1']])), 0)
     await lists(store, 'ann', [])
     for (const record of [deleted, expired, alive]) await store.create(record)

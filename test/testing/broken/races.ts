@@ -23,6 +23,19 @@ function rewriting(good: SoundStore): Pick<Verbs, 'update' | 'touch'> {
   }
 }
 
+/** Reads the record, gives way, and moves what it has read, also where somebody else has moved it meanwhile. */
+function rotatingTwice(good: SoundStore): Pick<Verbs, 'rotate'> {
+  return {
+    rotate: async (key, newKey, patch) => {
+      const record = good.record(key)
+      await elsewhere()
+      if (!record || good.record(key)) return good.rotate(key, newKey, patch)
+      good.create(movedBy(patch, record, newKey))
+      return 'updated'
+    },
+  }
+}
+
 /** How many records were ever swept from a store. */
 const swept = new WeakMap<SoundStore, number>()
 
@@ -130,15 +143,12 @@ export const raceFaults: readonly BrokenStore[] = [
       },
     }
   }),
-  brokenPair('rotates twice at a time', 'of parallel rotations of one record exactly one is done', (good) => ({
-    rotate: async (key, newKey, patch) => {
-      const record = good.record(key)
-      await elsewhere()
-      if (!record || good.record(key)) return good.rotate(key, newKey, patch)
-      good.create(movedBy(patch, record, newKey))
-      return 'updated'
-    },
-  })),
+  brokenPair('rotates twice at a time', 'of parallel rotations of one record exactly one is done', rotatingTwice),
+  brokenPair(
+    'rotates twice at a time and leaves the old key good',
+    'of parallel rotations that leave the old key good exactly one is done',
+    rotatingTwice,
+  ),
   brokenPair(
     'loses what was written during a rotation',
     'an update that races a rotation is kept or told that the record has moved',
