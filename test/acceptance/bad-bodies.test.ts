@@ -46,13 +46,13 @@ describe('bad input: bodies, while signed in', () => {
     )
 
     test.each<[string, string, string]>([
-      ['{"id":"x"}', 'a name that the session has itself', 'VALUE_NOT_STORABLE'],
-      ['{"cookie":{"maxAge":1}}', 'a name that the session has itself', 'VALUE_NOT_STORABLE'],
-      ['{"save":1}', 'the name of a verb', 'VALUE_NOT_STORABLE'],
-      ['{"userId":{"$ne":null}}', 'a user that is no name', 'SUBJECT_INVALID'],
-      [`{"deep":${'['.repeat(200)}${']'.repeat(200)}}`, 'nested deeper than any data', 'VALUE_NOT_STORABLE'],
-      ['{"\\ud800":1}', 'a key with half a character', 'VALUE_NOT_STORABLE'],
-    ])('%s, which is %s, is refused with nothing half saved', async (body, _what, code) => {
+      ['the name id, which the session has itself', '{"id":"x"}', 'VALUE_NOT_STORABLE'],
+      ['the name cookie, which the session has itself', '{"cookie":{"maxAge":1}}', 'VALUE_NOT_STORABLE'],
+      ['the name of a verb', '{"save":1}', 'VALUE_NOT_STORABLE'],
+      ['a user that is no name', '{"userId":{"$ne":null}}', 'SUBJECT_INVALID'],
+      ['data nested too deep', `{"deep":${'['.repeat(200)}${']'.repeat(200)}}`, 'VALUE_NOT_STORABLE'],
+      ['a key with half a character', '{"\\ud800":1}', 'VALUE_NOT_STORABLE'],
+    ])('%s is refused with nothing half saved', async (_what, body, code) => {
       const codes: unknown[] = []
       const scene = await start(
         {

@@ -52,15 +52,23 @@ describe('SessionService reads `session:ID`, the middleware writes `sess:ID`: it
       expect(Object.keys((await dataOf(browser)) as object)).toEqual(['userId', 'tags'])
     })
 
-    test('its write and that of a request at the same time are both kept', async () => {
+    test('its write and that of a request at the same time are both kept, whichever comes first', async () => {
       const { browser, store, service, id } = await signedIn(start)
+      const update = (data: Data): Promise<boolean> => service.updateSession<Data>(id, data)
       const write = store.hold('update')
       const slow = browser.get('/set?cart=2')
       await write.reached
-      await service.updateSession<Data>(id, { role: 'admin' })
+      await update({ role: 'admin' })
       write.open()
       await slow
       expect(await dataOf(browser)).toMatchObject({ cart: '2', role: 'admin' })
+      const next = store.hold('update')
+      const updated = update({ role: 'owner' })
+      await next.reached
+      await browser.get('/set?cart=3')
+      next.open()
+      await updated
+      expect(await dataOf(browser)).toMatchObject({ cart: '3', role: 'owner' })
     })
 
     test('what it ends is over for the browser, and for a request in flight', async () => {

@@ -157,7 +157,7 @@ test.each([
   ['docs/reference/testing.md', 'clock'],
 ])('the test file of %s passes', async (page, name) => {
   const file = build(nest12, page, name)
-  const { code, stdout } = await run(emptyFolder(name), ['--test', file])
+  const { code, stdout } = await run(emptyFolder(name), ['--test', '--test-reporter=tap', file])
   expect(stdout).toMatch(/^# pass [1-9]/m)
   expect(stdout).toMatch(/^# fail 0$/m)
   expect(code).toBe(0)
