@@ -17,6 +17,9 @@ import { isHeadHeld, type HeadKeeper } from './hold.js'
 /** How many cookies of our name are looked at: a stale one may stand before the good one. */
 const MAX_COOKIES = 3
 
+/** No address is longer, not even one with a zone or a port. */
+const MAX_ADDRESS = 64
+
 /** Where a request says whether it came over HTTPS: Express's and Fastify's requests know of proxies. */
 export interface ConnectionFacts {
   readonly protocol?: unknown
@@ -68,7 +71,9 @@ export class Exchange implements Carrier, HeadKeeper {
   get client(): Client {
     const { ip, socket } = this.#connection
     const address = typeof ip === 'string' ? ip : (socket as { remoteAddress?: string } | undefined)?.remoteAddress
-    return { device: deviceLabel(this.#request.headers['user-agent']), ip: address }
+    // Behind a proxy that passes on what a client says of itself it may be any text.
+    const isTooLong = address !== undefined && address.length > MAX_ADDRESS
+    return { device: deviceLabel(this.#request.headers['user-agent']), ip: isTooLong ? undefined : address }
   }
 
   /**

@@ -213,11 +213,12 @@ describe.each(adapters)('on $name', (adapter) => {
     }
 
     test.each([
-      ['behind a trusted proxy the address is that of the client', behindProxy, '203.0.113.9'],
-      ['what a client says of its address is not believed otherwise', adapter, '127.0.0.1'],
-    ])('%s', async (_, trusting, ip) => {
+      ['behind a trusted proxy the address is that of the client', behindProxy, '203.0.113.9', '203.0.113.9'],
+      ['what can be no address is left out', behindProxy, 'x'.repeat(65), undefined],
+      ['what a client says of its address is not believed otherwise', adapter, '203.0.113.9', '127.0.0.1'],
+    ])('%s', async (_, trusting, forwarded, ip) => {
       const { agent, service } = await startAccount(trusting, {}, [], factory)
-      await signIn(agent({ 'x-forwarded-for': '203.0.113.9' }), ANN)
+      await signIn(agent({ 'x-forwarded-for': forwarded }), ANN)
       expect(await service.list(7)).toEqual([expect.objectContaining({ ip })])
     })
   })

@@ -1,8 +1,17 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { minutes } from '../../src/core/duration.js'
+import type { SessionRecord } from '../../src/core/record.js'
 import { MemoryStore, type MemoryStoreOptions } from '../../src/stores/memory.js'
 import { storeConformance } from '../../src/testing/conformance.js'
-import { newKey, newRecord, patchOf, rotation } from '../../src/testing/conformance/samples.js'
+import {
+  atMost,
+  newKey,
+  newRecord,
+  oneAfterAnother,
+  patchOf,
+  rotation,
+  signedIn,
+} from '../../src/testing/conformance/samples.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 
 describe('the memory store is a store', () => {
@@ -34,11 +43,32 @@ describe('the memory store', () => {
       store.update(record.key, patchOf()),
       store.touch(record.key, clock.now()),
       store.rotate(record.key, next, rotation('ann')),
+      store.confirm(next, record.key, clock.now()),
+      store.count('ann'),
+      store.list('ann').length,
+      store.updateAll('ann', patchOf()),
+      store.revoke('ann', 'nobody'),
+      store.revokeAll('nobody'),
       store.delete(next),
       store.sweep(1),
       store.close(),
     ]
-    expect(answers).toEqual([undefined, record, 'updated', true, 'updated', true, 0, undefined])
+    expect(answers).toEqual([
+      undefined,
+      record,
+      'updated',
+      true,
+      'updated',
+      undefined,
+      1,
+      1,
+      1,
+      false,
+      [],
+      true,
+      0,
+      undefined,
+    ])
   })
 
   test('makes room for a new session by letting go of the one least recently seen', () => {
@@ -98,6 +128,26 @@ describe('the memory store', () => {
     expect(keys.map((key) => store.update(key, patchOf()))).toEqual(['gone', 'rotated', 'rotated', 'updated'])
     store.sweep(10)
     expect(keys.map((key) => store.update(key, patchOf()))).toEqual(['gone', 'rotated', 'rotated', 'updated'])
+  })
+
+  test('has no session in a list that had to make room', () => {
+    const clock = new ManualClock()
+    const store = new MemoryStore({ maxSessions: 2, clock: clock.now })
+    const [first, second, third] = oneAfterAnother(clock, 3) as [SessionRecord, SessionRecord, SessionRecord]
+    for (const record of [first, second, third]) expect(store.create(record)).toBeUndefined()
+    expect(store.list('ann')).toEqual([second, third])
+    expect(store.count('ann')).toBe(2)
+    store.create(newRecord(clock))
+    expect(store.revokeAll('ann')).toEqual([third.handle])
+  })
+
+  test('lets go of nobody else where a limit makes the room', () => {
+    const { clock, store, alive } = full(3)
+    const ann = signedIn(clock, 'ann')
+    store.create(ann)
+    expect(alive()).toEqual([1, 2])
+    expect(store.create(signedIn(clock, 'ann'), atMost(1))).toEqual({ evicted: [ann.handle] })
+    expect(alive()).toEqual([1, 2])
   })
 
   test('keeps 100,000 sessions by default', () => {

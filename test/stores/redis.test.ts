@@ -141,12 +141,26 @@ describe('the options of a Redis store', () => {
     expect(inspect(error)).not.toContain('s3cretly')
   })
 
-  test('a cluster and a sentinel are refused by their names', () => {
-    const cluster = createCluster({ rootNodes: [{ url: server.url }] })
-    const sentinel = createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] })
-    const other = new Cluster([server.url], { lazyConnect: true })
-    for (const client of [cluster, sentinel, other]) {
-      expect(() => new RedisStore({ client: client as never })).toThrow(invalid(/a cluster or a sentinel/))
+  test('a client that would read from replicas is refused', () => {
+    const clients = [
+      new Cluster([server.url], { lazyConnect: true, scaleReads: 'slave' }),
+      new Cluster([server.url], { lazyConnect: true, scaleReads: ([first]) => first }),
+      new Redis({ lazyConnect: true, name: 'main', sentinels: [{ host: '127.0.0.1' }], role: 'slave' }),
+    ]
+    for (const client of clients) expect(() => new RedisStore({ client })).toThrow(invalid(/A replica lags behind/))
+  })
+
+  test('the clients of a cluster and of a sentinel are taken, and none is connected by that', () => {
+    const clients = [
+      createCluster({ rootNodes: [{ url: server.url }] }),
+      createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] }),
+      new Cluster([server.url], { lazyConnect: true }),
+      new Redis({ lazyConnect: true, name: 'main', sentinels: [{ host: '127.0.0.1' }] }),
+    ]
+    for (const client of clients) {
+      expect(new RedisStore({ client })).toBeInstanceOf(RedisStore)
+      expect(client.listenerCount('error')).toBe(1)
+      expect('isOpen' in client ? client.isOpen : client.status).toBe('isOpen' in client ? false : 'wait')
     }
   })
 })

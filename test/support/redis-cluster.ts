@@ -1,18 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { freePort, type RedisServer, startRedis } from './redis-server.js'
 
-/** A Redis Cluster of a test's own: three servers with a third of the slots each. */
+/** A Redis Cluster of a test's own: three servers with a third of the slots each, and where it is asked for a replica of the first. */
 export interface RedisCluster {
   readonly masters: readonly RedisServer[]
-  /** A replica of the first of the masters, where one was asked for. */
-  readonly replica: RedisServer | undefined
-  /** Sends one command to each master. */
-  toAll(...args: string[]): Promise<readonly unknown[]>
   /** The master that has a key. */
   ownerOf(key: string): Promise<RedisServer>
   /** Moves the slot of a key to another master, as an operator would: `between` is called when half of its keys are moved. */
   migrate(key: string, between?: () => Promise<unknown>): Promise<void>
-  /** Makes the replica the master of its slots and waits until everybody knows. */
+  /** Makes the replica the master of its slots and waits until everybody knows and the former master follows. */
   failOver(): Promise<void>
   stop(): Promise<void>
 }
@@ -31,34 +27,40 @@ export async function startCluster({ replica = false } = {}): Promise<RedisClust
     await Promise.all(servers.map((server) => server.kill()))
     throw error
   }
+  const ownNode = async (server: RedisServer): Promise<Node | undefined> =>
+    (await nodesOf(server)).find((node) => node.isMyself)
+  const having = async (isWanted: (node: Node) => boolean): Promise<readonly RedisServer[]> => {
+    const nodes = await Promise.all(servers.map(ownNode))
+    return servers.filter((_, at) => nodes[at] !== undefined && isWanted(nodes[at]))
+  }
   const ownerOf = async (key: string): Promise<RedisServer> => {
     const slot = Number(await servers[0]?.command('CLUSTER', 'KEYSLOT', key))
-    for (const server of servers) {
-      const nodes = await nodesOf(server)
-      const own = nodes.find((node) => node.isMyself)
-      if (own?.isMaster === true && own.slots.some(([from, to]) => from <= slot && slot <= to)) return server
-    }
-    throw new Error(`No master has slot ${slot}`)
+    const [owner] = await having(({ isMaster, slots }) => isMaster && slots.some(([a, z]) => a <= slot && slot <= z))
+    if (!owner) throw new Error(`No master has slot ${slot}`)
+    return owner
   }
   return {
     masters,
-    replica: follower,
-    toAll: (...args) => Promise.all(masters.map((server) => server.command(...args))),
     ownerOf,
     async migrate(key, between) {
-      const source = await ownerOf(key)
-      // Not the first one, which a failover may have made a replica.
-      const target = masters.slice(1).find((server) => server !== source) as RedisServer
+      const [source, everybody] = [await ownerOf(key), await having(({ isMaster }) => isMaster)]
+      const target = everybody.find((server) => server !== source) as RedisServer
       const slot = String(await source.command('CLUSTER', 'KEYSLOT', key))
-      await migrateSlot(slot, source, target, masters, between)
+      await migrateSlot(slot, source, target, everybody, between)
     },
     async failOver() {
-      if (!follower) throw new Error('The cluster has no replica')
-      await follower.command('CLUSTER', 'FAILOVER')
-      const id = await idOf(follower)
-      const isMaster = async (server: RedisServer): Promise<boolean> =>
-        (await nodesOf(server)).some((node) => node.id === id && node.isMaster && node.slots.length > 0)
-      await until(async () => (await Promise.all(servers.map(isMaster))).every(Boolean), 'the replica took over')
+      const [replica] = await having(({ isMaster }) => !isMaster)
+      if (!replica) throw new Error('The cluster has no replica')
+      await replica.command('CLUSTER', 'FAILOVER')
+      const id = await idOf(replica)
+      const knows = async (server: RedisServer): Promise<boolean> => {
+        const nodes = await nodesOf(server)
+        const isMaster = nodes.some((node) => node.id === id && node.isMaster && node.slots.length > 0)
+        return isMaster && nodes.some((node) => !node.isMaster)
+      }
+      await until(async () => (await Promise.all(servers.map(knows))).every(Boolean), 'the replica took over')
+      const before = (await having(({ isMaster }) => !isMaster))[0] as RedisServer
+      await until(() => isLinked(before), 'the former master follows')
     },
     async stop() {
       await Promise.all(servers.map((server) => server.kill()))
@@ -96,10 +98,12 @@ async function join(servers: readonly RedisServer[], masters: readonly RedisServ
 
 async function follow(replica: RedisServer, master: RedisServer): Promise<void> {
   await replica.command('CLUSTER', 'REPLICATE', await idOf(master))
-  const isLinked = async (): Promise<boolean> =>
-    /master_link_status:up/.test(String(await replica.command('INFO', 'replication'))) &&
-    (await nodesOf(master)).some((node) => !node.isMaster)
-  await until(isLinked, 'the replica has what its master has')
+  const isKnown = async (): Promise<boolean> => (await nodesOf(master)).some((node) => !node.isMaster)
+  await until(async () => (await isKnown()) && (await isLinked(replica)), 'the replica has what its master has')
+}
+
+async function isLinked(replica: RedisServer): Promise<boolean> {
+  return /master_link_status:up/.test(String(await replica.command('INFO', 'replication')))
 }
 
 async function migrateSlot(

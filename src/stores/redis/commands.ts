@@ -3,7 +3,7 @@ import type { Clock } from '../../core/expiry.js'
 import type { Connection } from './client.js'
 import { type Fields, fieldsOf, indexKey, recordKey, unreadable } from './layout.js'
 import { integer } from './numbers.js'
-import { patient, read } from './retry.js'
+import { again, patient } from './retry.js'
 import type { Script } from './script.js'
 
 /** How a store asks its Redis: under its prefix, by its clock, and until it is closed. */
@@ -40,7 +40,7 @@ export class Commands {
   async fields(key: string): Promise<Fields> {
     this.#refuseClosed()
     const name = this.record(key)
-    return fieldsOf(await read(this.#connection, ['hgetall', name], name).catch(rethrow))
+    return fieldsOf(await again(() => this.#connection.send(['hgetall', name], name)).catch(rethrow))
   }
 
   /** Runs a script, its first argument the present time. The answer is what the script says it is. */
@@ -48,6 +48,11 @@ export class Commands {
     this.#refuseClosed()
     const answer = script.run(this.#connection, keys, [integer(this.clock()), ...args])
     return (await answer.catch(rethrow)) as T
+  }
+
+  /** Runs a script that may as well run twice: it is sent once more if the connection was lost under it. */
+  async runTwice<T>(script: Script, keys: readonly string[], args: readonly string[]): Promise<T> {
+    return again(() => this.run<T>(script, keys, args))
   }
 
   /**

@@ -90,5 +90,5 @@ function leaveOnce(
   expected: readonly string[],
 ): Promise<readonly [state: string, now?: unknown]> {
   const keys = fields.has('s') ? [commands.record(key), commands.index(key)] : [commands.record(key)]
-  return commands.run(LEAVE, keys, [...expected, newKey])
+  return commands.runTwice(LEAVE, keys, [...expected, newKey])
 }

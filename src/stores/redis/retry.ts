@@ -30,13 +30,13 @@ export function patient(connection: Connection): Connection {
   }
 }
 
-/** Sends a command that changes nothing, and once more if the connection was lost under it. */
-export async function read(connection: Connection, args: string[], key?: string): Promise<unknown> {
+/** Asks what may be asked twice once more if the connection was lost under it. */
+export async function again<T>(ask: () => Promise<T>): Promise<T> {
   try {
-    return await connection.send(args, key)
+    return await ask()
   } catch (error) {
     if (!isDropped(error)) throw error
-    return connection.send(args, key)
+    return ask()
   }
 }
 

@@ -5,7 +5,6 @@ import type { Commands } from './commands.js'
 import { fieldsOf, recordIn } from './layout.js'
 import type { Answer, Members } from './members.js'
 import { dataArguments } from './patch.js'
-import type { Script } from './script.js'
 import { COUNT, LIST, REVOKE, REVOKE_ALL, UPDATE_ALL } from './subject-scripts.js'
 
 /** The sessions of a subject: the verbs of the ability `by-subject`. */
@@ -19,45 +18,42 @@ export class Subjects {
   }
 
   async list(subject: string): Promise<readonly SessionRecord[]> {
-    const [, ...found] = await this.#see(LIST, subject, [])
+    const [, ...found] = await this.#see(subject, (keys) => this.#commands.runTwice(LIST, keys, [subject]))
     const records = (found as [string, unknown][]).map(([member, reply]) => readable(tagOf(subject) + member, reply))
     return records.filter((record) => record !== undefined).toSorted(inOrderOfSignIn)
   }
 
   async count(subject: string): Promise<number> {
-    return Number((await this.#see(COUNT, subject, []))[1])
+    const [, count] = await this.#see(subject, (keys) => this.#commands.runTwice(COUNT, keys, [subject]))
+    return Number(count)
   }
 
   async revoke(subject: string, handle: string): Promise<boolean> {
-    return Number((await this.#see(REVOKE, subject, [handle]))[1]) > 0
+    const [, count] = await this.#see(subject, (keys) => this.#commands.run(REVOKE, keys, [subject, handle]))
+    return Number(count) > 0
   }
 
   /** Each step ends those that it knows. It is done when the index has nobody else: nobody who was there when it began. */
   async revokeAll(subject: string, exceptHandle = ''): Promise<readonly string[]> {
     const ended: string[] = []
-    const told = ([state, handles, members]: Answer): Answer => {
-      ended.push(...(handles as string[]))
-      return [state, ...(members as string[])]
-    }
-    await this.#see(REVOKE_ALL, subject, [exceptHandle], told)
+    await this.#see(subject, async (keys) => {
+      const answer = await this.#commands.run<Answer>(REVOKE_ALL, keys, [subject, exceptHandle])
+      const [state, handles, members] = answer as [string, readonly string[], readonly string[]]
+      ended.push(...handles)
+      return [state, ...members]
+    })
     return ended
   }
 
   async updateAll(subject: string, patch: Pick<RecordPatch, 'set' | 'remove'>): Promise<number> {
-    return Number((await this.#see(UPDATE_ALL, subject, dataArguments(patch)))[1])
+    const args = [subject, ...dataArguments(patch)]
+    const [, count] = await this.#see(subject, (keys) => this.#commands.run(UPDATE_ALL, keys, args))
+    return Number(count)
   }
 
-  async #see(
-    script: Script,
-    subject: string,
-    args: readonly string[],
-    told: (answer: Answer) => Answer = (answer) => answer,
-  ): Promise<Answer> {
+  #see(subject: string, run: (keys: readonly string[]) => Promise<Answer>): Promise<Answer> {
     const tag = tagOf(subject)
-    return this.#members.see(tag, async (members) => {
-      const keys = [this.#commands.index(tag), ...members]
-      return told(await this.#commands.run<Answer>(script, keys, [subject, ...args]))
-    })
+    return this.#members.see(tag, (members) => run([this.#commands.index(tag), ...members]))
   }
 }
 

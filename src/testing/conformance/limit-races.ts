@@ -3,7 +3,7 @@ import { SessionError } from '../../core/errors.js'
 import type { SessionRecord } from '../../core/record.js'
 import type { BySubject, Rotating, SessionStore } from '../../core/store.js'
 import { atMost, newKey, newRecord, noMoreThan, patchOf, rotation, sealedRotation, signedIn, signInAt, successorKey } from './samples.js' // prettier-ignore
-import { inTurn, keeps, lacks, leadsNowhere, ROUNDS, type Suite, together } from './suite.js'
+import { inTurn, keeps, lacks, leadsNowhere, LONG_ROUNDS, ROUNDS, type Suite, together } from './suite.js'
 
 /** How many sign in at once, and how many of them may stay. */
 const LOGINS = 50
@@ -84,7 +84,7 @@ export function rotationLimitRaces(suite: Suite<SessionStore & BySubject & Rotat
 
   suite.race('a session that a limit ends stays dead, also where it has a new id by then', async (bench) => {
     const { store, other, clock } = bench
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < LONG_ROUNDS; round++) {
       await store.revokeAll('ann')
       const [first, second] = [signedIn(clock, 'ann'), signedIn(clock, 'ann', { authenticatedAt: clock.now() + 1 })]
       const keys = [successorKey(first.key), successorKey(first.key)] as const

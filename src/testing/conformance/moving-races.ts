@@ -13,7 +13,7 @@ import {
   successorKey,
   timesOf,
 } from './samples.js'
-import { inTurn, keeps, leadsNowhere, lists, loaded, ROUNDS, type Suite, together } from './suite.js'
+import { inTurn, keeps, leadsNowhere, lists, loaded, LONG_ROUNDS, ROUNDS, type Suite, together } from './suite.js'
 import { revokeAllDuring } from './subject-races.js'
 
 /**
@@ -52,7 +52,7 @@ export function movingRaces(suite: Suite<SessionStore & BySubject & Rotating>): 
 
   suite.race('nothing that was there before a revokeAll lives after it, under whatever key', async (bench) => {
     const { store, other, clock } = bench
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < LONG_ROUNDS; round++) {
       const [one, two, three] = [signedIn(clock, 'ann'), signedIn(clock, 'ann'), signedIn(clock, 'ann')]
       for (const record of [one, two, three]) await store.create(record)
       const four = await rotatedSession(store, clock)

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import type { SessionRecord } from '../../core/record.js'
 import type { BySubject, SessionStore } from '../../core/store.js'
 import { patchOf, signedIn, timesOf } from './samples.js'
-import { inTurn, isDead, keeps, lists, ROUNDS, type Suite, together } from './suite.js'
+import { inTurn, isDead, keeps, lists, LONG_ROUNDS, ROUNDS, type Suite, together } from './suite.js'
 
 /** The verbs of a subject at the same time as others. Calls alternate between the two stores of the bench. */
 export function subjectRaces(suite: Suite<SessionStore & BySubject>): void {
@@ -25,7 +25,7 @@ export function subjectRaces(suite: Suite<SessionStore & BySubject>): void {
     const isListed = async (each: BySubject, { handle }: SessionRecord): Promise<boolean> => {
       return (await each.list('ann')).some((record) => record.handle === handle)
     }
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < LONG_ROUNDS; round++) {
       const [begun, ended] = [signedIn(clock, 'ann'), signedIn(clock, 'ann')]
       await store.create(ended)
       const look = async (): Promise<void> => {
@@ -44,7 +44,7 @@ export function subjectRaces(suite: Suite<SessionStore & BySubject>): void {
 
   suite.race('what is created and ended at the same time is in the list if it lives', async (bench) => {
     const { store, other, clock } = bench
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < LONG_ROUNDS; round++) {
       const [first, second] = [signedIn(clock, 'ann'), signedIn(clock, 'ann')]
       for (const record of [first, second]) await store.create(record)
       const created = [0, 1, 2].map((later) => signedIn(clock, 'ann', { authenticatedAt: clock.now() + later }))
@@ -93,7 +93,7 @@ export function subjectRaces(suite: Suite<SessionStore & BySubject>): void {
   })
 
   suite.race('writes that race a revokeAll bring none of its sessions back', async ({ store, other, clock }) => {
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < LONG_ROUNDS; round++) {
       const records = [signedIn(clock, 'ann'), signedIn(clock, 'ann'), signedIn(clock, 'ann')]
       for (const record of records) await store.create(record)
       const writes = records.flatMap((record) => writesTo(record, store, other))

@@ -63,6 +63,9 @@ export class Suite<S extends SessionStore = SessionStore> {
 /** How often a race is run whose order can't be held from outside of the store. */
 export const ROUNDS = 40
 
+/** How often, where a round is many calls. */
+export const LONG_ROUNDS = 20
+
 /** The calls, beginning with another one each round. */
 export function inTurn<T>(round: number, calls: readonly T[]): readonly T[] {
   const first = round % calls.length

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { RedisStore } from 'latchkey/stores/redis'
 import { ManualClock } from 'latchkey/testing'
-import { afterEach } from 'vitest'
+import { afterEach, expect } from 'vitest'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../../support/redis-server.js'
 
 /** A store on a server, and the view from outside of what it keeps there. */
@@ -18,35 +18,63 @@ export interface Bench {
   readonly indexAt: (key: string) => string
   /** Members and scores of an index, in turn. */
   readonly indexOf: (key: string) => Promise<unknown>
+  /** The time to live of a Redis key. */
+  readonly ttl: (name: string) => Promise<number>
+  /** Fails unless every key under the prefix ends by itself. */
+  readonly allEnd: () => Promise<void>
 }
 
 /** A store of its own prefix, unless another is given. Whoever makes it closes it. */
 export function benchOn(server: RedisServer, prefix: string = randomUUID()): Bench {
   const clock = new ManualClock()
   const indexAt = (key: string): string => `${prefix}:{${key.slice(0, 8)}}:u`
+  const keys = async (): Promise<string[]> => ((await server.command('KEYS', `${prefix}*`)) as string[]).toSorted()
+  const ttl = async (name: string): Promise<number> => Number(await server.command('PTTL', name))
   return {
     store: new RedisStore({ url: server.url, prefix, clock: clock.now }),
     clock,
     prefix,
-    keys: async () => ((await server.command('KEYS', `${prefix}*`)) as string[]).toSorted(),
+    keys,
     at: (key) => `${prefix}:{${key.slice(0, 8)}}:s:${key.slice(8)}`,
     indexAt,
     indexOf: (key) => server.command('ZRANGE', indexAt(key), '0', '-1', 'WITHSCORES'),
+    ttl,
+    allEnd: async () => {
+      for (const key of await keys()) expect(await ttl(key), key).toBeGreaterThan(0)
+    },
   }
 }
 
-/** The commands that clients send while `act` runs, upper case, without those that the scripts call. */
+/** The time to live of what is good for so long: Redis keeps it five seconds longer, less what the test itself takes. */
+export function about(milliseconds: number): unknown {
+  return expect.toSatisfy((value: number) => value > milliseconds && value <= milliseconds + 5000)
+}
+
+/** A command that a server has run. */
+export interface Run {
+  /** Its name in upper case and its arguments. */
+  readonly words: readonly string[]
+  readonly isByScript: boolean
+}
+
+/** The commands that clients send while `act` runs, without those that the scripts call. */
 export async function sentDuring(server: RedisServer, act: () => Promise<unknown>): Promise<readonly string[][]> {
+  const runs = await runDuring(server, act)
+  return runs.filter((run) => !run.isByScript).map(({ words }) => [...words])
+}
+
+/** The commands that a server runs while `act` runs, in their order: a script, and then what it calls. */
+export async function runDuring(server: RedisServer, act: () => Promise<unknown>): Promise<readonly Run[]> {
   // Its connection says its name when it opens.
   await server.command('ECHO', 'open')
   const client = new Redis(server.url)
   const monitor = await client.monitor()
-  const sent: string[][] = []
+  const runs: Run[] = []
   const end = randomUUID()
   const ended = new Promise<void>((resolve) => {
     monitor.on('monitor', (_time: string, [name = '', ...args]: string[], source: string) => {
       if (args[0] === end) resolve()
-      else if (source !== 'lua') sent.push([name.toUpperCase(), ...args])
+      else runs.push({ words: [name.toUpperCase(), ...args], isByScript: source === 'lua' })
     })
   })
   await act()
@@ -54,7 +82,7 @@ export async function sentDuring(server: RedisServer, act: () => Promise<unknown
   await ended
   monitor.disconnect()
   client.disconnect()
-  return sent
+  return runs
 }
 
 const endings: (() => unknown)[] = []

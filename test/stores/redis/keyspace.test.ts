@@ -1,8 +1,21 @@
 import { days, minutes } from 'latchkey/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { IDLE, newKey, newRecord, patchOf, rotation, timesOf } from '../../../src/testing/conformance/samples.js'
+import type { SessionRecord } from '../../../src/core/record.js'
+import {
+  IDLE,
+  LIFETIME,
+  newKey,
+  newRecord,
+  patchOf,
+  rotation,
+  sealedRotation,
+  signedIn,
+  successorKey,
+  timesOf,
+} from '../../../src/testing/conformance/samples.js'
+import { loaded } from '../../../src/testing/conformance/suite.js'
 import { type RedisServer, startRedis } from '../../support/redis-server.js'
-import { type Bench, benchOn, sentDuring } from './bench.js'
+import { about, type Bench, benchOn, sentDuring } from './bench.js'
 
 let server: RedisServer
 let bench: Bench
@@ -19,20 +32,6 @@ beforeEach(() => {
 
 afterEach(() => bench.store.close())
 
-/** Fails unless every key under the prefix ends by itself. */
-async function allEnd(): Promise<void> {
-  for (const key of await bench.keys()) expect(await server.command('PTTL', key), key).toBeGreaterThan(0)
-}
-
-async function ttl(key: string): Promise<number> {
-  return Number(await server.command('PTTL', key))
-}
-
-/** A time to live, with the second that Redis keeps a key longer, give or take what the test itself takes. */
-function about(milliseconds: number): unknown {
-  return expect.toSatisfy((value: number) => value <= milliseconds + 1000 && value > milliseconds - 5000)
-}
-
 describe('what is sent', () => {
   test('a load is one HGETALL and nothing else', async () => {
     const { store, clock, at } = bench
@@ -47,22 +46,50 @@ describe('what is sent', () => {
     const { store, clock, at, indexAt } = bench
     const [first, record] = [newRecord(clock), newRecord(clock)]
     const next = newKey('ann')
-    const life = async (one: typeof first, key: string): Promise<void> => {
+    const last = successorKey(next)
+    const life = async (one: SessionRecord, second: string, third: string): Promise<void> => {
       await store.create(one)
-      await store.update(one.key, patchOf([['a', '1']]))
+      await store.update(one.key, patchOf([['a', '1']], { times: timesOf(one) }))
       await store.touch(one.key, clock.now() + 1)
-      await store.rotate(one.key, key, rotation('ann'))
-      await store.delete(key)
+      await store.rotate(one.key, second, rotation('ann'))
+      await store.rotate(second, third, sealedRotation('ann'))
+      await store.confirm(third, second, clock.now())
+      await store.delete(third)
+      await store.create({ ...one, key: newKey('ann'), subject: 'ann' })
     }
-    await life(first, newKey('ann'))
-    const sent = await sentDuring(server, () => life(record, next))
-    expect(sent.map(([name]) => name)).toEqual(Array(5).fill('EVALSHA'))
+    const key = newKey('ann')
+    await life(first, key, successorKey(key))
+    const sent = await sentDuring(server, () => life(record, next, last))
+    expect(sent.map(([name]) => name)).toEqual(Array(8).fill('EVALSHA'))
     const keysOf = ([, , count = '', ...rest]: string[]): string[] => rest.slice(0, Number(count))
-    const [old, now] = [
-      [at(record.key), indexAt(record.key)],
-      [at(next), indexAt(next)],
-    ]
-    expect(sent.map(keysOf)).toEqual([old, old, [at(record.key)], [...old, ...now], now])
+    const [own, index] = [at(record.key), indexAt(next)]
+    expect(sent.map(keysOf)).toEqual([
+      [own],
+      [own],
+      [own],
+      [own, indexAt(record.key), at(next), index],
+      [at(next), index, at(last), index],
+      [at(last), at(next)],
+      [at(last), index],
+      [expect.stringContaining(':s:'), index],
+    ])
+  })
+
+  test('a new end of the lifetime of an anonymous session is one command, of a signed-in one two', async () => {
+    const { store, clock, at, indexAt } = bench
+    const [anonymous, ann] = [newRecord(clock), signedIn(clock, 'ann')]
+    for (const record of [anonymous, ann]) {
+      await store.create(record)
+      await store.update(record.key, patchOf())
+    }
+    const later = (record: SessionRecord) => () =>
+      store.update(record.key, patchOf([], { times: timesOf(record, { expiresAt: record.expiresAt + 1 }) }))
+    expect(await sentDuring(server, later(anonymous))).toHaveLength(1)
+    const sent = await sentDuring(server, later(ann))
+    expect(sent.map(([, , count, ...keys]) => keys.slice(0, Number(count)))).toEqual([
+      [at(ann.key)],
+      [at(ann.key), indexAt(ann.key)],
+    ])
   })
 
   test('scripts that the server has forgotten are sent once more, and once', async () => {
@@ -85,44 +112,58 @@ describe('what is kept', () => {
       ['', '0'],
       ['l', '1'],
       ['__proto__', '2'],
+      [':x', '3'],
+      ['name', '4'],
     ])
     await store.create(record)
     expect(await keys()).toEqual([at(record.key)])
+    const fields = (await server.command('HKEYS', at(record.key))) as string[]
+    expect(fields.toSorted()).toEqual(['1', ':', '::x', ':__proto__', ':l', 'h', 'name'])
     const next = newKey('ann')
     await store.rotate(record.key, next, rotation('ann'))
     expect(await keys()).toEqual([at(record.key), at(next), indexAt(next)].toSorted())
     const until = String(clock.now() + minutes(1))
     expect(await server.command('HGETALL', at(record.key))).toEqual(['r', until])
-    expect(await ttl(at(record.key))).toEqual(about(minutes(1)))
+    expect(await bench.ttl(at(record.key))).toEqual(about(minutes(1)))
     await store.delete(next)
     expect(await keys()).toEqual([at(record.key)])
-    await allEnd()
+    await bench.allEnd()
   })
 
-  test('numbers are kept as they are, after every script', async () => {
-    const { store, clock, at } = bench
-    const record = newRecord(clock, [])
+  test('under a former key where the session is and the sealed id, and a day longer that it was good', async () => {
+    const { store, clock, at, ttl } = bench
+    const record = signedIn(clock, 'ann')
+    const [next, patch] = [successorKey(record.key), sealedRotation('ann')]
     await store.create(record)
-    clock.advance(1)
-    await store.update(record.key, patchOf([], { times: timesOf(record, { lastSeenAt: clock.now() }) }))
-    const next = newKey('ann')
-    await store.rotate(record.key, next, rotation('ann'))
-    const values = (await server.command('HMGET', at(next), 'f', 'c', 'l', 'i', 'e', 'v')) as string[]
-    const { createdAt, idleTimeout, expiresAt } = record
-    expect(values).toEqual([1, createdAt, createdAt + 1, idleTimeout, expiresAt, 3].map(String))
+    await store.rotate(record.key, next, patch)
+    const fields = async (): Promise<string[]> => {
+      const flat = (await server.command('HGETALL', at(record.key))) as string[]
+      return flat.filter((_, index) => index % 2 === 0).map((field, index) => `${field} ${flat[2 * index + 1]}`)
+    }
+    const [hash, goodUntil] = [next.slice(8), clock.now() + 10_000]
+    expect(await fields()).toEqual([`r ${record.expiresAt}`, `n ${hash}`, `z ${patch.sealedId}`])
+    expect(await bench.ttl(at(record.key))).toEqual(about(LIFETIME))
+    expect(await server.command('HGET', at(next), 'k')).toBe(record.key.slice(8))
+    await store.confirm(next, record.key, goodUntil)
+    expect((await fields()).toSorted()).toEqual([`g ${goodUntil}`, `n ${hash}`, `r ${goodUntil + days(1)}`])
+    expect(await bench.ttl(at(record.key))).toEqual(about(10_000 + days(1)))
+    expect(await server.command('HEXISTS', at(next), 'k')).toBe(0)
+    await bench.allEnd()
   })
 
-  test("the recipe's session is a listpack of less than 300 bytes", async () => {
-    const { store, clock, at } = benchOn(server, 'latchkey')
+  test('a user with one session takes 384 bytes: a record of 248 and an index of 136', async () => {
+    const { store, clock, at, indexAt } = benchOn(server, 'latchkey')
     const data = [
       ['userId', '42'],
       ['email', '"ann@example.com"'],
       ['role', '"user"'],
     ] as const
-    const record = newRecord(clock, data, { subject: '42' })
+    const record = newRecord(clock, data, { subject: '42', ip: '127.0.0.1' })
     await store.create(record)
+    await store.touch(record.key, clock.now() + minutes(25))
     expect(await server.command('OBJECT', 'ENCODING', at(record.key))).toBe('listpack')
-    expect(await server.command('MEMORY', 'USAGE', at(record.key))).toBeLessThan(300)
+    expect(await server.command('MEMORY', 'USAGE', at(record.key))).toBeLessThanOrEqual(248)
+    expect(await server.command('MEMORY', 'USAGE', indexAt(record.key))).toBeLessThanOrEqual(136)
     await store.close()
   })
 
@@ -131,10 +172,11 @@ describe('what is kept', () => {
     const many = Array.from({ length: 9000 }, (_, index) => [`field ${index}`, `${index}`] as const)
     const record = newRecord(clock, many)
     await store.create(record)
-    expect((await store.load(record.key))?.data).toEqual(record.data)
+    expect((await loaded(store, record.key)).data).toEqual(record.data)
     const remove = many.slice(1).map(([key]) => key)
     expect(await store.update(record.key, patchOf([['new', '1']], { remove }))).toBe('updated')
-    expect((await store.load(record.key))?.data).toEqual(new Map([many[0] ?? ['', ''], ['new', '1']]))
+    const left = new Map([many[0] ?? ['', ''], ['new', '1']])
+    expect((await loaded(store, record.key)).data).toEqual(left)
   })
 })
 
@@ -143,19 +185,19 @@ describe('times to live', () => {
     const { store, clock, at } = bench
     const record = newRecord(clock)
     await store.create(record)
-    expect(await ttl(at(record.key))).toEqual(about(IDLE))
+    expect(await bench.ttl(at(record.key))).toEqual(about(IDLE))
     clock.advance(minutes(10))
     await store.update(record.key, patchOf([['a', '1']]))
-    expect(await ttl(at(record.key))).toEqual(about(IDLE - minutes(10)))
+    expect(await bench.ttl(at(record.key))).toEqual(about(IDLE - minutes(10)))
     await store.touch(record.key, clock.now())
-    expect(await ttl(at(record.key))).toEqual(about(IDLE))
+    expect(await bench.ttl(at(record.key))).toEqual(about(IDLE))
     const expiresAt = clock.now() + minutes(5)
     await store.update(record.key, patchOf([], { times: timesOf(record, { expiresAt }) }))
-    expect(await ttl(at(record.key))).toEqual(about(minutes(5)))
+    expect(await bench.ttl(at(record.key))).toEqual(about(minutes(5)))
     const next = newKey('ann')
     await store.rotate(record.key, next, rotation('ann'))
-    expect(await ttl(at(next))).toEqual(about(minutes(5)))
-    await allEnd()
+    expect(await bench.ttl(at(next))).toEqual(about(minutes(5)))
+    await bench.allEnd()
   })
 
   test('are longer than what is left, so that the last millisecond belongs to the clock of the store', async () => {
@@ -165,7 +207,7 @@ describe('times to live', () => {
     clock.advance(IDLE - 1)
     const next = newKey('ann')
     await store.rotate(record.key, next, rotation('ann'))
-    expect(await ttl(at(next))).toBeGreaterThan(1)
+    expect(await bench.ttl(at(next))).toBeGreaterThan(1)
     expect(await store.load(next)).toMatchObject({ key: next })
     clock.advance(1)
     expect(await store.load(next)).toBeUndefined()
@@ -190,6 +232,6 @@ describe('times to live', () => {
     const again = { ...newRecord(clock, [['new', '2']]), key: record.key }
     await store.create(again)
     expect(await store.load(record.key)).toEqual(again)
-    await allEnd()
+    await bench.allEnd()
   })
 })

@@ -1,8 +1,9 @@
 import { days, hours } from 'latchkey/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { LIFETIME, newKey, newRecord, patchOf, rotation, timesOf } from '../../../src/testing/conformance/samples.js'
+import { loaded } from '../../../src/testing/conformance/suite.js'
 import { type RedisServer, startRedis } from '../../support/redis-server.js'
-import { type Bench, benchOn } from './bench.js'
+import { about, type Bench, benchOn } from './bench.js'
 
 let server: RedisServer
 let bench: Bench
@@ -19,20 +20,6 @@ beforeEach(() => {
 
 afterEach(() => bench.store.close())
 
-/** Fails unless every key under the prefix ends by itself. */
-async function allEnd(): Promise<void> {
-  for (const key of await bench.keys()) expect(await server.command('PTTL', key), key).toBeGreaterThan(0)
-}
-
-async function ttl(key: string): Promise<number> {
-  return Number(await server.command('PTTL', key))
-}
-
-/** A time to live, with the second that Redis keeps a key longer, give or take what the test itself takes. */
-function about(milliseconds: number): unknown {
-  return expect.toSatisfy((value: number) => value <= milliseconds + 1000 && value > milliseconds - 5000)
-}
-
 describe('the index of a subject', () => {
   const of = (subject: string, other = {}) => newRecord(bench.clock, [], { subject, ...other })
   const entry = (key: string, expiresAt: number): string[] => [key.slice(8), String(expiresAt)]
@@ -43,14 +30,14 @@ describe('the index of a subject', () => {
     const long = of('ann')
     for (const record of [long, short, of('bob')]) await store.create(record)
     expect(await indexOf(long.key)).toEqual([...entry(short.key, short.expiresAt), ...entry(long.key, long.expiresAt)])
-    expect(await ttl(indexAt(long.key))).toEqual(about(LIFETIME))
+    expect(await bench.ttl(indexAt(long.key))).toEqual(about(LIFETIME))
     await store.delete(long.key)
     expect(await indexOf(short.key)).toEqual(entry(short.key, short.expiresAt))
-    expect(await ttl(indexAt(short.key))).toEqual(about(hours(1)))
+    expect(await bench.ttl(indexAt(short.key))).toEqual(about(hours(1)))
     await store.delete(short.key)
     expect(await keys()).not.toContain(indexAt(short.key))
     expect(await keys()).not.toContain(at(short.key))
-    await allEnd()
+    await bench.allEnd()
   })
 
   test('follows a lifetime that changes, and nothing else', async () => {
@@ -60,10 +47,11 @@ describe('the index of a subject', () => {
     for (const expiresAt of [clock.now() + days(30), clock.now() + hours(2)]) {
       await store.update(record.key, patchOf([], { times: timesOf(record, { expiresAt }) }))
       expect(await indexOf(record.key)).toEqual(entry(record.key, expiresAt))
-      expect(await ttl(indexAt(record.key))).toEqual(about(expiresAt - clock.now()))
+      expect(await bench.ttl(indexAt(record.key))).toEqual(about(expiresAt - clock.now()))
     }
     await server.command('DEL', indexAt(record.key))
-    await store.update(record.key, patchOf([['a', '1']]))
+    const { expiresAt } = await loaded(store, record.key)
+    await store.update(record.key, patchOf([['a', '1']], { times: timesOf(record, { expiresAt }) }))
     await store.touch(record.key, clock.now() + 1)
     expect(await indexOf(record.key)).toEqual([])
   })
@@ -85,7 +73,7 @@ describe('the index of a subject', () => {
     await store.rotate(bob, nobody, rotation(undefined))
     expect(await indexOf(bob)).toEqual([])
     expect(await indexOf(nobody)).toEqual([])
-    await allEnd()
+    await bench.allEnd()
   })
 
   test('is left as it was by a refused write', async () => {

@@ -1,5 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { newKey, newRecord, patchOf, rotation } from '../../../src/testing/conformance/samples.js'
+import { SAME_TAG } from '../../../src/testing/conformance/by-subject.js'
+import {
+  atMost,
+  newKey,
+  newRecord,
+  patchOf,
+  rotation,
+  sealedRotation,
+  signedIn,
+  successorKey,
+} from '../../../src/testing/conformance/samples.js'
 import { type RedisServer, startRedis } from '../../support/redis-server.js'
 import { type Bench, benchOn } from './bench.js'
 
@@ -32,23 +42,47 @@ function writes(key: string): Promise<unknown>[] {
     store.update(key, patchOf([['a', '1']])),
     store.touch(key, clock.now() + 1),
     store.rotate(key, newKey('ann'), rotation('ann')),
+    store.rotate(key, successorKey(key), sealedRotation(undefined)),
+    store.confirm(key, successorKey(key), clock.now()),
   ]
 }
 
-test.each<[string, string[], RegExp]>([
-  ['without a format', ['HDEL', 'f'], /field f is missing/],
-  ['of a newer format', ['HSET', 'f', '2'], /format is 2/],
-  ['without lastSeenAt', ['HDEL', 'l'], /field l is missing/],
-  ['without a version', ['HDEL', 'v'], /field v is missing/],
-  ['with a lifetime that is no number', ['HSET', 'e', 'soon'], /field e is no whole number/],
-  ['with an idle timeout that is no whole number', ['HSET', 'i', '1e9'], /field i is no whole number/],
-  ['with an endless lifetime', ['HSET', 'e', 'inf'], /field e is no whole number/],
-  ['with a time of a hundred digits', ['HSET', 'l', '9'.repeat(100)], /field l is no whole number/],
-])('a hash %s is unreadable, and no write changes it', async (_, [command = '', ...args], why) => {
+const numbers = 'mwvjsyz3 0 12kw0 1ffuo0 1'
+const broken: readonly (readonly [string, readonly string[][], RegExp])[] = [
+  ['without numbers', [['HDEL', '1']], /field 1 is missing/],
+  [
+    'of a newer format',
+    [
+      ['HDEL', '1'],
+      ['HSET', '2', numbers],
+    ],
+    /format is 2, and this release reads 1/,
+  ],
+  ['without a handle', [['HDEL', 'h']], /field h is missing/],
+  ...[
+    ['with a number missing', 'mwvjsyz3 0 12kw0 1ffuo0'],
+    ['with a number too many', `${numbers} 1 1 1`],
+    ['with a lifetime that is no number', 'mwvjsyz3 0 12kw0 so-on 1'],
+    ['with an endless lifetime', 'mwvjsyz3 0 12kw0 Infinity 1'],
+    ['with an idle timeout that is no whole number', 'mwvjsyz3 0 1.5 1ffuo0 1'],
+    ['with a time of a hundred digits', `mwvjsyz3 ${'9'.repeat(100)} 12kw0 1ffuo0 1`],
+    ['with a time that no number can hold', 'mwvjsyz3 0 12kw0 zzzzzzzzzzz 1'],
+    ['with two signs', 'mwvjsyz3 --1 12kw0 1ffuo0 1'],
+    ['with a sign-in that is no number', `${numbers} ~`],
+    ['with a rotation that is no number', `${numbers} 0 -`],
+    ['with other spaces', numbers.replaceAll(' ', '\t')],
+  ].map(([name = '', content = '']): (typeof broken)[number] => [
+    name,
+    [['HSET', '1', content]],
+    /field 1 holds something else/,
+  ]),
+]
+
+test.each(broken)('a hash %s is unreadable, and no write changes it', async (_, commands, why) => {
   const { store, clock, at } = bench
   const record = newRecord(clock)
   await store.create(record)
-  await server.command(command, at(record.key), ...args)
+  for (const [command = '', ...args] of commands) await server.command(command, at(record.key), ...args)
   const before = await server.command('HGETALL', at(record.key))
   await expect(store.load(record.key)).rejects.toEqual(unreadable(record.key, why))
   for (const write of writes(record.key)) await expect(write).rejects.toEqual(unreadable(record.key, /can't be read/))
@@ -56,18 +90,6 @@ test.each<[string, string[], RegExp]>([
   expect(await server.command('HGETALL', at(record.key))).toEqual(before)
   expect(await store.delete(record.key)).toBe(false)
   expect(await bench.keys()).toEqual([])
-})
-
-test.each([
-  ['HDEL', 'h'],
-  ['HDEL', 'c'],
-  ['HSET', 'c', 'x'],
-])('a hash after %s %s can not be loaded', async (command, ...args) => {
-  const { store, clock, at } = bench
-  const record = newRecord(clock)
-  await store.create(record)
-  await server.command(command, at(record.key), ...args)
-  await expect(store.load(record.key)).rejects.toEqual(unreadable(record.key, /field [hc] is/))
 })
 
 test('a key that holds something else than a hash is unreadable, and is left alone', async () => {
@@ -82,7 +104,7 @@ test('a key that holds something else than a hash is unreadable, and is left alo
 test('a hash that somebody else began is unreadable', async () => {
   const key = newKey()
   await server.command('HSET', bench.at(key), 'hello', 'world')
-  await expect(bench.store.load(key)).rejects.toEqual(unreadable(key, /field f is missing/))
+  await expect(bench.store.load(key)).rejects.toEqual(unreadable(key, /field 1 is missing/))
   expect(await bench.store.update(key, patchOf()).catch((error: unknown) => error)).toEqual(unreadable(key, /./))
 })
 
@@ -108,6 +130,54 @@ test('a full server refuses what writes and still deletes', async () => {
     expect(await store.load(record.key)).toEqual(record)
     expect(await store.delete(record.key)).toBe(true)
     expect(await bench.keys()).toEqual([])
+  } finally {
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+  }
+})
+
+test('what cannot be read is not listed or counted, and ends with revokeAll', async () => {
+  const { store, clock, at, indexAt, keys } = bench
+  const [newer, nameless, text, read] = Array.from({ length: 4 }, () => signedIn(clock, 'ann'))
+  if (!newer || !nameless || !text || !read) throw new Error('four records are due')
+  for (const record of [newer, nameless, text, read]) await store.create(record)
+  await server.command('RENAME', at(newer.key), 'newer')
+  await server.command('HSET', at(newer.key), '2', 'something', 's', 'ann', 'h', 'later')
+  await server.command('HDEL', at(nameless.key), 'h')
+  await server.command('SET', at(text.key), 'mine')
+  expect(await store.list('ann')).toEqual([read])
+  expect(await store.count('ann')).toBe(1)
+  expect(await store.revoke('ann', 'later')).toBe(false)
+  expect(await store.updateAll('ann', patchOf([['a', '1']]))).toBe(1)
+  expect((await store.revokeAll('ann', 'later')).toSorted()).toEqual([read.handle])
+  expect(await keys()).toEqual([at(newer.key), at(text.key), indexAt(newer.key)].toSorted())
+  expect(await store.revokeAll('ann')).toEqual(['later'])
+  expect(await keys()).toEqual([at(text.key), indexAt(newer.key)].toSorted())
+})
+
+test("another subject's record that can't be read is left alone by revokeAll", async () => {
+  const { store, clock, at } = bench
+  const [record, another] = SAME_TAG.map((subject) => signedIn(clock, subject))
+  if (!record || !another) throw new Error('two subjects are due')
+  for (const each of [record, another]) await store.create(each)
+  await server.command('HDEL', at(another.key), '1')
+  expect(await store.revokeAll(SAME_TAG[0])).toEqual([record.handle])
+  expect(await server.command('HGET', at(another.key), 's')).toBe(SAME_TAG[1])
+})
+
+test('a full server refuses a sign-in before it ends a session for it', async () => {
+  const { store, clock } = bench
+  const [record, anonymous] = [signedIn(clock, 'ann'), newRecord(clock)]
+  await store.create(record)
+  await store.create(anonymous)
+  await server.command('CONFIG', 'SET', 'maxmemory', '1')
+  try {
+    const limit = atMost(1)
+    await expect(store.create(signedIn(clock, 'ann'), limit)).rejects.toThrow('OOM')
+    await expect(store.rotate(anonymous.key, newKey('ann'), rotation('ann', [], { limit }))).rejects.toThrow('OOM')
+    await expect(store.updateAll('ann', patchOf([['a', '1']]))).rejects.toThrow('OOM')
+    expect(await store.list('ann')).toEqual([record])
+    expect(await store.load(anonymous.key)).toEqual(anonymous)
+    expect(await store.revokeAll('ann')).toEqual([record.handle])
   } finally {
     await server.command('CONFIG', 'SET', 'maxmemory', '0')
   }

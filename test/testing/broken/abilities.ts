@@ -8,8 +8,10 @@ const DECLARES = 'a store declares the abilities that it has, and no others'
 export const abilityFaults: readonly BrokenStore[] = [
   broken('has no name', 'a store has a name', () => ({ name: '' })),
   broken('declares an ability that it lacks', DECLARES, () => ({ sweep: undefined }) as object),
+  broken('lacks a verb of an ability that it declares', DECLARES, () => ({ updateAll: undefined }) as object),
+  broken('rotates and can not confirm', DECLARES, () => ({ confirm: undefined }) as object),
   broken('does not declare an ability that it has', DECLARES, () => ({
-    abilities: new Set<Ability>(['rotating', 'closing']),
+    abilities: new Set<Ability>(['by-subject', 'rotating', 'closing']),
   })),
   broken('declares an ability that nobody knows', DECLARES, (good) => ({
     abilities: new Set([...good.abilities, 'flying' as Ability]),
@@ -35,6 +37,25 @@ export const abilityFaults: readonly BrokenStore[] = [
       },
     }
   }),
+  broken('answers a count when it is closed', 'every verb of a closed store throws STORE_CLOSED', (good) => {
+    let isClosed = false
+    return {
+      count: (subject) => (isClosed ? 0 : good.count(subject)),
+      close: () => {
+        isClosed = true
+        good.close()
+      },
+    }
+  }),
+  broken('takes a confirm when it is closed', 'every verb of a closed store throws STORE_CLOSED', (good) => ({
+    confirm: (key, formerKey, goodUntil) => {
+      try {
+        good.confirm(key, formerKey, goodUntil)
+      } catch {
+        // Nothing to do.
+      }
+    },
+  })),
   brokenPair('closes what others use', 'closing one store leaves another on the same data at work', () => ({})),
   broken('sweeps live records', SWEEPS, (good, clock) => {
     const keys = new Set<string>()
