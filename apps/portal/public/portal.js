@@ -1,12 +1,17 @@
+import { forgetDevices, showDevices } from './portal/devices.js'
+import { say } from './portal/message.js'
+import './portal/password.js'
+import { call, ENDED, isBusy, whileBusy } from './portal/server.js'
+
 const main = document.querySelector('main')
-const message = document.querySelector('#message')
-const sections = [...document.querySelectorAll('section')]
+const views = [...document.querySelectorAll('main > section')]
 
 /** Who is signed in, as the server said last: `null` for nobody, `undefined` before the first answer. */
 let user
-let isBusy = false
 
-for (const form of document.querySelectorAll('form')) form.addEventListener('submit', (event) => void submit(event))
+for (const form of document.querySelectorAll('form[data-action]')) {
+  form.addEventListener('submit', (event) => void submit(event))
+}
 for (const button of document.querySelectorAll('.password button')) button.addEventListener('click', togglePassword)
 addEventListener('hashchange', () => {
   say('')
@@ -19,33 +24,33 @@ addEventListener('pageshow', ({ persisted }) => {
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') void refresh()
 })
+document.addEventListener('sessionend', sessionEnded)
 
 await refresh()
 main.removeAttribute('aria-busy')
 
 /** Asks who is signed in, and shows what fits if that has changed. */
 async function refresh() {
-  const { data, error } = await call('/auth/me')
+  const { data, error } = await call('GET', '/auth/me')
   if (isBusy) return
   if (error) say(error, 'error')
   const before = user
   user = (error ? before : data.user) ?? null
   if (before === undefined) return show({ focus: false })
-  if (before?.id === user?.id) return
+  if (before && !user) return sessionEnded()
+  if (before?.id === user?.id) return user ? showDevices() : undefined
   say('')
   show({ focus: true })
 }
 
 async function submit(event) {
   event.preventDefault()
-  if (isBusy) return
   const form = event.currentTarget
-  setBusy(form, true)
-  say('')
   const { action } = form.dataset
-  const fields = Object.fromEntries(new FormData(form))
-  const { data, error, field } = await call(action, fields)
-  setBusy(form, false)
+  const fields = fieldsOf(form)
+  const answer = await whileBusy(form, () => call('POST', action, fields))
+  if (!answer) return
+  const { data, error, field } = answer
   if (error) {
     say(error, 'error')
     return (form.elements[field] ?? form.elements.password)?.focus()
@@ -56,6 +61,12 @@ async function submit(event) {
     await refresh()
   }
   if (action === '/auth/logout') signedOut()
+}
+
+function fieldsOf(form) {
+  const fields = Object.fromEntries(new FormData(form))
+  for (const { name, checked } of form.querySelectorAll('[type=checkbox]')) fields[name] = checked
+  return fields
 }
 
 /** The account is there: only one press of a button is left to sign in. */
@@ -77,53 +88,35 @@ function signedOut() {
   say('You are signed out.', 'success')
 }
 
-/** Shows the section that fits: the account, or the form that the address names. */
+/** Signed out from elsewhere, or by time. */
+function sessionEnded() {
+  signedOut()
+  say(ENDED, 'error')
+}
+
+/** Shows the view that fits: the account, or the form that the address names. */
 function show({ focus }) {
   const wanted = user ? 'account' : location.hash === '#sign-up' ? 'sign-up' : 'sign-in'
-  for (const section of sections) section.hidden = section.id !== wanted
+  for (const view of views) view.hidden = view.id !== wanted
   if (user) fillIn(user)
+  else leave()
   if (!focus) return
   document.querySelector(`#${wanted} :is(h1[tabindex], input)`).focus()
 }
 
 function fillIn(user) {
   for (const place of document.querySelectorAll('[data-user]')) place.textContent = user[place.dataset.user]
+  for (const field of document.querySelectorAll('[autocomplete=username][hidden]')) field.defaultValue = user.email
   const initials = user.name.split(/\s+/).map((word) => [...word][0])
   document.querySelector('.avatar').textContent = [initials[0], initials.length > 1 ? initials.at(-1) : ''].join('')
+  void showDevices()
 }
 
-/** The answer's `data`, or an `error` to show and, where it is about one, the name of a `field`. */
-async function call(path, body) {
-  let response
-  let data
-  try {
-    response = await fetch(path, {
-      method: body ? 'POST' : 'GET',
-      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    })
-    data = await response.json()
-  } catch {
-    return { error: 'The server gave no answer. Check your connection and try again.' }
-  }
-  if (response.ok) return { data }
-  const reasons = [data.message ?? `The server answered ${response.status}`].flat()
-  const field = response.status === 409 ? 'email' : reasons[0].split(' ')[0]
-  return { error: reasons.map(sentence).join(' '), field }
-}
-
-function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
-}
-
-function say(text, kind = '') {
-  message.textContent = text
-  message.dataset.kind = kind
-  message.role = kind === 'error' ? 'alert' : 'status'
-}
-
-function setBusy(form, busy) {
-  isBusy = busy
-  form.setAttribute('aria-busy', String(busy))
+/** What is hidden holds nothing of who was there. */
+function leave() {
+  forgetDevices()
+  document.querySelector('#password form').reset()
+  document.querySelector('dialog').close()
 }
 
 function togglePassword({ currentTarget: button }) {

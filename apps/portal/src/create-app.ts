@@ -63,8 +63,14 @@ async function onFastify(settings: Settings, options: NestApplicationOptions): P
 }
 
 /** Nest's own, except that an error which ends the start is left to whoever asked for the start. */
-class PortalLogger extends ConsoleLogger {
+export class PortalLogger extends ConsoleLogger {
   override error(message: unknown, ...more: unknown[]): void {
-    if (more.at(-1) !== 'ExceptionHandler') super.error(message, ...more)
+    // Of an error only its stack: those of the database hold the values of their query, and with them password hashes.
+    const line = message instanceof Error ? stackOf(message) : message
+    if (more.at(-1) !== 'ExceptionHandler') super.error(line, ...more)
   }
+}
+
+function stackOf({ stack, cause }: Error): string {
+  return cause instanceof Error ? `${stack}\nCause: ${stackOf(cause)}` : String(stack)
 }

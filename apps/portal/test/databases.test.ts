@@ -47,6 +47,26 @@ describe.each(databases)('users in $name', ({ databaseUrl }) => {
     expect(statuses.toSorted((a, b) => a - b)).toEqual([201, 409, 409, 409])
   })
 
+  test('of several changes of one password at once, one wins', async () => {
+    const users = portal.app.get(UsersService)
+    const stored = await users.create({ email: 'dora@example.com', name: 'Dora', passwordHash: 'first' })
+    const changes = ['a', 'b', 'c', 'd'].map((newHash) => users.changePassword(stored, newHash))
+    expect((await Promise.all(changes)).filter(Boolean)).toHaveLength(1)
+    expect((await users.findById(stored.id))!.passwordHash).toMatch(/^[abcd]$/)
+    await dataSourceOf(portal).query('DELETE FROM users WHERE id = $1', [stored.id])
+    expect(await users.changePassword(stored, 'e')).toBe(false)
+  })
+
+  test('a user changes the password, and signs in with the new one', async () => {
+    const browser = portal.browser()
+    const user = { ...ada, email: 'fay@example.com' }
+    await browser.post('/auth/register', user)
+    await browser.post('/auth/login', user)
+    expect((await browser.post('/auth/password', { newPassword: 'battery staple' })).status).toBe(200)
+    expect((await browser.post('/auth/login', user)).status).toBe(401)
+    expect((await browser.post('/auth/login', { ...user, password: 'battery staple' })).status).toBe(200)
+  })
+
   test('what a database does not take is a 400 or a 401, never a 500', async () => {
     const browser = portal.browser()
     for (const text of ['\0', '\ud800', '\u{10ffff}', "' OR 1=1 --", '\ufe0f'.repeat(500)]) {

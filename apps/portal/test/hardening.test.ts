@@ -35,6 +35,11 @@ describe.each(adapters)('on %s', (adapter) => {
     const files = [
       ['/', 'text/html; charset=utf-8', '<!doctype html>'],
       ['/portal.css', 'text/css; charset=utf-8', 'color-scheme'],
+      ['/account.css', 'text/css; charset=utf-8', '#devices'],
+      ['/portal/devices.js', 'text/javascript; charset=utf-8', '/auth/sessions'],
+      ['/portal/message.js', 'text/javascript; charset=utf-8', 'export'],
+      ['/portal/password.js', 'text/javascript; charset=utf-8', '/auth/password'],
+      ['/portal/server.js', 'text/javascript; charset=utf-8', 'fetch'],
       ['/portal.js', 'text/javascript; charset=utf-8', 'addEventListener'],
       ['/icon.svg', 'image/svg+xml', '<svg'],
     ] as const
@@ -49,9 +54,31 @@ describe.each(adapters)('on %s', (adapter) => {
     }
   })
 
-  test('too many attempts to sign in, or to sign up, are a 429', async () => {
+  test('of the folder of the page nothing else is there', async () => {
+    portal = await startPortal({ adapter })
+    for (const name of ['nothing.js', 'portal.js', '..%2fportal.js', '%2e%2e%2f%2e%2e%2fpackage.json', '__proto__']) {
+      const { status, headers } = await portal.browser().get(`/portal/${name}`)
+      expect(status, name).toBe(404)
+      expect(headers.get('content-type'), name).toContain('application/json')
+    }
+  })
+
+  test('too many attempts to sign in, to sign up, or to change a password, are a 429', async () => {
     portal = await startPortal({ adapter, throttle: { limit: 2, ttl: 60_000 } })
-    for (const path of ['/auth/login', '/auth/register']) await expectThrottled(portal.browser(), path)
+    for (const path of ['/auth/login', '/auth/register', '/auth/password']) {
+      await expectThrottled(portal.browser(), path)
+    }
+  })
+
+  test('attempts to change a password count for those who may', async () => {
+    portal = await startPortal({ adapter, throttle: { limit: 2, ttl: 60_000 } })
+    const browser = portal.browser()
+    await browser.post('/auth/register', ada)
+    await browser.post('/auth/login', ada)
+    const attempt = { currentPassword: 'wrong horse', newPassword: 'battery staple' }
+    const statuses: number[] = []
+    for (let count = 0; count < 3; count++) statuses.push((await browser.post('/auth/password', attempt)).status)
+    expect(statuses).toEqual([400, 400, 429])
   })
 
   async function expectThrottled(browser: CookieAgent, path: string): Promise<void> {

@@ -1,21 +1,20 @@
-import type { BrowserContext, Locator, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startChromium } from './support/chromium.js'
 import { ada, adapters, startPortal, type Portal } from './support/portal.js'
+import { Visitor } from './support/visitor.js'
 
-let browser: BrowserContext
+let browser: Browser
 
 beforeAll(async () => {
-  browser = await startChromium({ viewport: { width: 360, height: 720 } })
-  browser.setDefaultTimeout(10_000)
+  browser = await startChromium()
 })
 
 afterAll(() => browser.close())
 
 describe.each(adapters)('the page on %s', (adapter) => {
   let portal: Portal
-  let page: Page
-  let complaints: string[]
+  let visitor: Visitor
   let user: typeof ada
   let count = 0
 
@@ -27,43 +26,22 @@ describe.each(adapters)('the page on %s', (adapter) => {
 
   beforeEach(async () => {
     user = { ...ada, email: `ada-${++count}@example.com` }
-    await browser.clearCookies()
-    page = await browser.newPage()
-    complaints = []
-    page.on('pageerror', (error) => complaints.push(String(error)))
-    page.on('console', (entry) => {
-      // A refused login is told of in the console by the browser itself.
-      if (entry.type() === 'error' && !entry.text().includes('Failed to load resource')) complaints.push(entry.text())
-    })
-    await page.goto(portal.base)
+    visitor = await Visitor.comes(browser, portal.base)
   })
 
   afterEach(async () => {
-    expect(complaints).toEqual([])
-    await page.close()
+    expect(visitor.complaints).toEqual([])
+    await visitor.leaves()
   })
 
-  const view = (): Locator => page.locator('section:visible')
-  const fill = (label: string, text: string): Promise<void> => view().getByLabel(label, { exact: true }).fill(text)
-  const press = (name: string): Promise<void> => view().getByRole('button', { name }).click()
-  const heading = (name: string): Promise<void> => page.getByRole('heading', { name }).waitFor()
-  const message = (text: string): Promise<void> => page.locator('#message', { hasText: text }).waitFor()
-
-  async function signUp({ email, name, password }: typeof ada): Promise<void> {
-    await view().getByRole('link', { name: 'Create an account' }).click()
-    await fill('Name', name)
-    await fill('E-mail', email)
-    await fill('Password', password)
-    await press('Create account')
-  }
-
   test('signs up, signs in, is the same after a reload, signs out', async () => {
-    await heading('Sign in')
-    await signUp(user)
-    await message('Your account is ready. Sign in with it.')
-    await press('Sign in')
-    await heading('Hello, Ada Lovelace')
-    expect(await view().getByRole('definition').allTextContents()).toEqual([
+    const { page } = visitor
+    await visitor.heading('Sign in')
+    await visitor.signUp(user)
+    await visitor.message('Your account is ready. Sign in with it.')
+    await visitor.press('Sign in')
+    await visitor.heading('Hello, Ada Lovelace')
+    expect(await visitor.view.getByRole('definition').allTextContents()).toEqual([
       user.email,
       'user',
       expect.stringMatching(/^\d+$/),
@@ -71,75 +49,90 @@ describe.each(adapters)('the page on %s', (adapter) => {
     expect(await page.evaluate('document.cookie')).toBe('')
 
     await page.reload()
-    await heading('Hello, Ada Lovelace')
+    await visitor.heading('Hello, Ada Lovelace')
 
-    await press('Sign out')
-    await message('You are signed out.')
+    await visitor.press('Sign out')
+    await visitor.message('You are signed out.')
     await page.reload()
-    await heading('Sign in')
+    await visitor.heading('Sign in')
 
-    await fill('E-mail', user.email)
-    await fill('Password', user.password)
+    await visitor.fill('E-mail', user.email)
+    await visitor.fill('Password', user.password)
     await page.keyboard.press('Enter')
-    await heading('Hello, Ada Lovelace')
+    await visitor.heading('Hello, Ada Lovelace')
     expect(await page.evaluate('document.activeElement.id')).toBe('account-title')
   })
 
   test('shows what the server refuses, and where', async () => {
-    await fill('E-mail', user.email)
-    await fill('Password', 'wrong horse')
-    await press('Sign in')
-    await message('The e-mail address or the password is wrong.')
+    const { page } = visitor
+    await visitor.fill('E-mail', user.email)
+    await visitor.fill('Password', 'wrong horse')
+    await visitor.press('Sign in')
+    await visitor.message('The e-mail address or the password is wrong.')
     expect(await page.getByRole('alert').count()).toBe(1)
     expect(await page.evaluate('document.activeElement.name')).toBe('password')
 
     await portal.browser().post('/auth/register', user)
-    await signUp(user)
-    await message('There is an account with this e-mail address already.')
+    await visitor.signUp(user)
+    await visitor.message('There is an account with this e-mail address already.')
     expect(await page.evaluate('document.activeElement.name')).toBe('email')
 
-    await fill('E-mail', 'ada@localhost')
-    await press('Create account')
-    await message('Email must be an e-mail address.')
+    await visitor.fill('E-mail', 'ada@localhost')
+    await visitor.press('Create account')
+    await visitor.message('Email must be an e-mail address.')
   })
 
   test('says that the server gave no answer, and signs in once it does', async () => {
+    const { page } = visitor
     await portal.browser().post('/auth/register', user)
     await page.route('**/auth/*', (route) => route.abort())
-    await fill('E-mail', user.email)
-    await fill('Password', user.password)
-    await press('Sign in')
-    await message('The server gave no answer. Check your connection and try again.')
+    await visitor.fill('E-mail', user.email)
+    await visitor.fill('Password', user.password)
+    await visitor.press('Sign in')
+    await visitor.message('The server gave no answer. Check your connection and try again.')
     await page.unroute('**/auth/*')
-    await press('Sign in')
-    await heading('Hello, Ada Lovelace')
+    await visitor.press('Sign in')
+    await visitor.heading('Hello, Ada Lovelace')
+  })
+
+  test.each([
+    [true, 30],
+    [false, 1],
+  ])('keeps the visitor signed in as asked: %s, for %d days', async (asked, days) => {
+    await portal.browser().post('/auth/register', user)
+    const choice = visitor.view.getByRole('checkbox', { name: 'Keep me signed in' })
+    expect(await choice.isChecked()).toBe(false)
+    if (asked) await choice.check()
+    await visitor.signIn(user)
+    const [cookie] = await visitor.page.context().cookies()
+    const left = cookie!.expires - Date.now() / 1000
+    expect(Math.round(left / 3600)).toBe(days * 24)
   })
 
   test('notices that another tab has signed out', async () => {
-    await signUp(user)
-    await message('Your account is ready.')
-    await press('Sign in')
-    await heading('Hello')
-    await browser.clearCookies()
-    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    await heading('Sign in')
+    await portal.browser().post('/auth/register', user)
+    await visitor.signIn(user)
+    await visitor.page.context().clearCookies()
+    await visitor.looksAgain()
+    await visitor.heading('Sign in')
+    await visitor.message('Your session here has ended. Sign in again.')
   })
 
   test('shows a name as text, whatever it holds', async () => {
     const name = '<img src=x onerror=alert(1)> 👩‍🚀'
-    await signUp({ ...user, name })
-    await message('Your account is ready.')
-    await press('Sign in')
-    await heading(`Hello, ${name}`)
+    await visitor.signUp({ ...user, name })
+    await visitor.message('Your account is ready.')
+    await visitor.press('Sign in')
+    await visitor.heading(`Hello, ${name}`)
   })
 
   test('shows a password when asked, and fits on a phone', async () => {
-    await fill('Password', 'correct horse')
-    const input = view().locator('input[name=password]')
-    await press('Show the password')
+    await visitor.fill('Password', 'correct horse')
+    const input = visitor.view.locator('input[name=password]')
+    await visitor.press('Show the password')
     expect(await input.getAttribute('type')).toBe('text')
-    await press('Hide the password')
+    await visitor.press('Hide the password')
     expect(await input.getAttribute('type')).toBe('password')
-    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+    expect(await visitor.page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
   })
 })

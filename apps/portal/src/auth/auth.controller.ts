@@ -1,4 +1,17 @@
-import { Body, Controller, Get, HttpCode, HttpStatus, Inject, Post, Req, Session, UseGuards } from '@nestjs/common'
+import {
+  BadRequestException,
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  HttpStatus,
+  Inject,
+  ParseBoolPipe,
+  Post,
+  Req,
+  Session,
+  UseGuards,
+} from '@nestjs/common'
 import { AuthGuard } from '@nestjs/passport'
 import { ThrottlerGuard } from '@nestjs/throttler'
 import { CurrentUser, SessionAuthGuard, type Session as UserSession } from 'latchkey'
@@ -7,6 +20,11 @@ import { AuthService } from './auth.service.js'
 // oxlint-disable-next-line typescript/consistent-type-imports -- the pipe reads the class from the parameter's metadata
 import { RegisterDto } from './register.dto.js'
 import type { AuthenticatedRequest, SessionUser } from './session-data.js'
+
+const optionalBoolean = new ParseBoolPipe({
+  optional: true,
+  exceptionFactory: () => new BadRequestException(['remember must be a boolean value']),
+})
 
 @Controller('auth')
 export class AuthController {
@@ -21,15 +39,13 @@ export class AuthController {
   @UseGuards(ThrottlerGuard, AuthGuard('local'))
   @HttpCode(HttpStatus.OK)
   @Post('login')
-  login(@Req() request: AuthenticatedRequest, @Session() session: UserSession): object {
-    session.userId = request.user.id
-    session.email = request.user.email
-    session.role = request.user.role
-
-    return {
-      message: 'Login successful',
-      user: { id: request.user.id, email: request.user.email, name: request.user.name },
-    }
+  async login(
+    @Req() request: AuthenticatedRequest,
+    @Body('remember', optionalBoolean) remember?: boolean | null,
+  ): Promise<object> {
+    const { user } = request
+    await this.authService.signIn(request, user, remember ?? false)
+    return { message: 'Login successful', user: { id: user.id, email: user.email, name: user.name } }
   }
 
   @HttpCode(HttpStatus.OK)

@@ -1,7 +1,7 @@
 import { Inject, Injectable, UnauthorizedException } from '@nestjs/common'
 import { PassportStrategy } from '@nestjs/passport'
 import { Strategy } from 'passport-local'
-import type { PublicUser } from '../users/user.entity.js'
+import type { User } from '../users/user.entity.js'
 import { AuthService } from './auth.service.js'
 
 /** What `AuthGuard('local')` asks. */
@@ -11,7 +11,7 @@ export class LocalStrategy extends PassportStrategy(Strategy) {
     super({ usernameField: 'email', passReqToCallback: true })
   }
 
-  async validate(request: { readonly body?: unknown }, email: unknown, password: unknown): Promise<PublicUser> {
+  async validate(request: { readonly body?: unknown }, email: unknown, password: unknown): Promise<User> {
     const user =
       typeof email === 'string' && typeof password === 'string' && isFromBody(request, password)
         ? await this.authService.findByCredentials(email, password)

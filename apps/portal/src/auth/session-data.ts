@@ -1,4 +1,4 @@
-import type { PublicUser } from '../users/user.entity.js'
+import type { PublicUser, User } from '../users/user.entity.js'
 
 /** What a session of the portal holds. */
 declare module 'latchkey' {
@@ -11,7 +11,7 @@ declare module 'latchkey' {
 
 /** A request that `AuthGuard('local')` let in. */
 export interface AuthenticatedRequest {
-  readonly user: PublicUser
+  readonly user: User
 }
 
 /** What `SessionAuthGuard` makes of a session. */

@@ -27,6 +27,15 @@ export class UsersService {
     return this.users.findOneByOrFail({ id: user.id })
   }
 
+  /**
+   * Puts another hash in the place of the one that this user was read with. `false` if that is not there any more, because
+   * another change came first or the user is gone: of two changes at once, one wins.
+   */
+  async changePassword({ id, passwordHash }: User, newHash: string): Promise<boolean> {
+    const { affected } = await this.users.update({ id, passwordHash }, { passwordHash: newHash })
+    return affected === 1
+  }
+
   async findById(id: number): Promise<User | undefined> {
     return (await this.users.findOneBy({ id })) ?? undefined
   }

@@ -1,4 +1,4 @@
-import { chromium, type BrowserContext, type BrowserContextOptions } from 'playwright-core'
+import { chromium, type Browser } from 'playwright-core'
 import { findCommand } from './commands.js'
 
 const ARGS = [
@@ -11,8 +11,8 @@ const ARGS = [
   '--disable-sync',
 ]
 
-/** The browser at `CHROMIUM`, or on the PATH, with a profile of its own that is empty. */
-export function startChromium(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+/** The browser at `CHROMIUM`, or on the PATH. Each of its contexts is a browser that was never used before. */
+export function startChromium(): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] || findCommand(['chromium', 'chromium-browser', 'google-chrome'])
-  return chromium.launchPersistentContext('', { ...options, executablePath, args: ARGS })
+  return chromium.launch({ executablePath, args: ARGS })
 }

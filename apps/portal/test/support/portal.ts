@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { INestApplication } from '@nestjs/common'
+import type { INestApplication, LoggerService } from '@nestjs/common'
 import { CookieAgent } from 'latchkey/testing'
 import { readSettings, type Settings } from '../../src/config/settings.js'
 import { createApp } from '../../src/create-app.js'
@@ -21,11 +21,14 @@ export interface Portal {
 }
 
 /** Starts a portal with an empty data folder of its own; its throttle is out of the way. */
-export async function startPortal(settings: Partial<Settings> = {}): Promise<Portal> {
+export async function startPortal(
+  settings: Partial<Settings> = {},
+  logger: LoggerService | false = false,
+): Promise<Portal> {
   const dataFolder = await temporaryFolder()
   const app = await createApp(
     { ...readSettings({ DATA_DIR: dataFolder }), throttle: { limit: 10_000, ttl: 60_000 }, ...settings },
-    false,
+    logger,
   )
   await app.listen(0, '127.0.0.1')
   const base = await app.getUrl()
@@ -44,8 +47,9 @@ export function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'latchkey-portal-'))
 }
 
-/** An answer's status and body, for one look at both. */
+/** An answer's status and body, for one look at both; without a body that is `undefined`. */
 export async function answer(response: Promise<Response>): Promise<{ status: number; body: unknown }> {
   const { status } = await response
-  return { status, body: await (await response).json() }
+  const text = await (await response).text()
+  return { status, body: text === '' ? undefined : JSON.parse(text) }
 }
