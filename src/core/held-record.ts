@@ -3,7 +3,7 @@ import { after } from './calls.js'
 import { UNKNOWN_CLIENT, type Carrier, type SessionContext } from './context.js'
 import type { DataChanges, EncodedData } from './data.js'
 import { SessionError } from './errors.js'
-import { endRecord, findAgain, type Found } from './find.js'
+import { endRecord, findAgain, loadReadable, type Found } from './find.js'
 import { newHandle, newId } from './id.js'
 import type { Lifetime } from './lifetime.js'
 import type { Awaitable, Outcome } from './store.js'
@@ -191,6 +191,15 @@ export class HeldRecord {
       if (otherwise === 'end') this.endedElsewhere(outcome)
       return false
     })
+  }
+
+  /**
+   * Whether a record that is nowhere was taken along by a sign-in. Where its key still leads on, it was rotated before, and
+   * may have been ended after that: then what it held must not come back.
+   */
+  wasTakenAlong({ record }: Written, outcome: Exclude<Outcome, 'updated'>): Awaitable<boolean> {
+    if (outcome !== 'rotated') return false
+    return after(loadReadable(this.#context, record.key), (found) => found === undefined)
   }
 
   /** It was ended by somebody else, and stays so. */

@@ -11,7 +11,7 @@ import { Lifetime } from './lifetime.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
 import { nobody, signInData, type SignInOptions } from './sign-in.js'
-import type { Awaitable, Outcome } from './store.js'
+import type { Awaitable } from './store.js'
 import { subjectText } from './subject.js'
 import type { Written } from './writes.js'
 
@@ -286,7 +286,8 @@ export class OpenSession implements SessionBearer {
         // It has moved on meanwhile: of parallel rotations that one counts, but a sign-in still needs an id of its own.
         if (isThere) return reason === 'subject' ? this.#move(record.written!, changes, reason) : this.#persist()
         const isFirst = written.record.subject === undefined && subject !== undefined
-        return isFirst ? this.#signInAnew(written, changes, result) : record.endedElsewhere(result)
+        if (!isFirst) return record.endedElsewhere(result)
+        return after(record.wasTakenAlong(written, result), (was) => this.#signInAnew(written, changes, was))
       })
     })
   }
@@ -318,8 +319,8 @@ export class OpenSession implements SessionBearer {
    * The anonymous session is over, but the sign-in is not: it gets a session of its own. Where a parallel sign-in took the
    * record along, this one keeps what it saw; where it was ended, only what this request wrote.
    */
-  #signInAnew(written: Written, changes: DataChanges, result: Exclude<Outcome, 'updated'>): Awaitable<void> {
-    const data = result === 'rotated' ? withChanges(written.record.data, changes) : changes.set
+  #signInAnew(written: Written, changes: DataChanges, wasTakenAlong: boolean): Awaitable<void> {
+    const data = wasTakenAlong ? withChanges(written.record.data, changes) : changes.set
     holdData(this.#session, data)
     this.#record.startAnew()
     return this.#record.create(this.#subjectOf(this.#session), data)

@@ -1,4 +1,4 @@
-import { days, hours, minutes, type EngineOptions } from 'latchkey/core'
+import { days, hours, minutes, type EngineOptions, type OpenSession } from 'latchkey/core'
 import { describe, expect, test } from 'vitest'
 import { bare, carrier, setUp } from '../support/engine.js'
 
@@ -71,6 +71,22 @@ describe('a sign-in', () => {
     await other.session.destroy()
     await visit.signIn({ userId: 1 })
     expect(await data(visit.signedToken)).toEqual({ userId: 1 })
+  })
+
+  test('on an anonymous session that moved to a new id and was destroyed there brings nothing of it back', async () => {
+    const { open, stored, data } = setUp()
+    for (const signIn of [
+      (visit: OpenSession) => visit.signIn({ userId: 1 }),
+      (visit: OpenSession) => void Object.assign(visit.session, { userId: 1 }),
+    ]) {
+      const token = await stored({ cart: 1 })
+      const [visit, other] = [await open(token), await open(token)]
+      await other.session.rotate()
+      await other.session.destroy()
+      await signIn(visit)
+      await visit.commit()
+      expect(await data(visit.signedToken)).toEqual({ userId: 1 })
+    }
   })
 
   test('of the same user once more does not bring back a session that was revoked meanwhile', async () => {

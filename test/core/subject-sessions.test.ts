@@ -242,4 +242,17 @@ describe('a session of a subject whose sessions are all revoked while a request'
       reason: 'gone',
     })
   })
+
+  test('is told of where the request only noted its use', async () => {
+    const { engine, open, stored, events, store, clock } = setUp()
+    const token = await stored({ userId: 1 })
+    clock.advance(minutes(2))
+    const gate = store.hold('touch')
+    const visit = await open(token)
+    const { handle } = visit
+    await engine.subjects.revokeAll(1)
+    gate.open()
+    await visit.commit()
+    expect(events.at(-1)).toEqual({ type: 'revoked-during-request', handle, reason: 'gone' })
+  })
 })

@@ -144,7 +144,7 @@ describe('the options of a Redis store', () => {
   test('a client that would read from replicas is refused', () => {
     const clients = [
       new Cluster([server.url], { lazyConnect: true, scaleReads: 'slave' }),
-      new Cluster([server.url], { lazyConnect: true, scaleReads: ([first]) => first }),
+      new Cluster([server.url], { lazyConnect: true, scaleReads: (nodes: readonly unknown[]) => nodes[0] }),
       new Redis({ lazyConnect: true, name: 'main', sentinels: [{ host: '127.0.0.1' }], role: 'slave' }),
     ]
     for (const client of clients) expect(() => new RedisStore({ client })).toThrow(invalid(/A replica lags behind/))

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { freePort, type RedisServer, startRedis } from './redis-server.js'
 
-/** A Redis Cluster of a test's own: three servers with a third of the slots each, and where it is asked for a replica of the first. */
+/** A Redis Cluster of a test's own: three servers with a third of the slots each, and a replica of the first where it is asked for. */
 export interface RedisCluster {
   readonly masters: readonly RedisServer[]
   /** The master that has a key. */
@@ -15,11 +15,15 @@ export interface RedisCluster {
 
 const SLOTS = 16384
 
-/** Starts a cluster. It takes every slot when this resolves. */
-export async function startCluster({ replica = false } = {}): Promise<RedisCluster> {
-  const servers = await Promise.all(Array.from({ length: replica ? 4 : 3 }, startNode))
-  const masters = servers.slice(0, 3)
-  const [follower] = servers.slice(3)
+/**
+ * Starts a cluster. It takes every slot when this resolves.
+ *
+ * @param size - how many masters it has, if not three
+ */
+export async function startCluster({ size = 3, replica = false } = {}): Promise<RedisCluster> {
+  const servers = await Promise.all(Array.from({ length: replica ? size + 1 : size }, startNode))
+  const masters = servers.slice(0, size)
+  const [follower] = servers.slice(size)
   try {
     await join(servers, masters)
     if (follower) await follow(follower, masters[0] as RedisServer)
@@ -69,7 +73,7 @@ export async function startCluster({ replica = false } = {}): Promise<RedisClust
 }
 
 async function startNode(): Promise<RedisServer> {
-  const bus = ['--cluster-port', String(await freePort())]
+  const bus = ['--cluster-port', String(await freePort()), '--cluster-announce-ip', '127.0.0.1']
   const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '3000', '--repl-diskless-sync-delay', '0']
   return startRedis({ args: [...settings, ...bus] })
 }

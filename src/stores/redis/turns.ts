@@ -4,34 +4,35 @@ export interface Turn {
   members: readonly string[]
 }
 
-/** How long somebody waits for those before, in milliseconds. A command that never comes back must not stop all others. */
-const WAIT_AT_MOST = 100
+/** How long somebody keeps the others waiting, in milliseconds. A command that never comes back must not stop them. */
+const TURN_AT_MOST = 100
 
 /**
  * Lets the calls of one process for one index go one after the other. They would come right without it, because each
  * script checks what it was told; it keeps many sign-ins of one subject from making each other try again.
  */
 export class Turns {
-  readonly #lines = new Map<string, { readonly turn: Turn; last: Promise<unknown>; count: number }>()
+  readonly #lines = new Map<string, { readonly turn: Turn; last: Promise<void>; count: number }>()
 
   async take<T>(index: string, work: (turn: Turn) => Promise<T>): Promise<T> {
     const line = this.#lines.get(index) ?? { turn: { members: [] }, last: Promise.resolve(), count: 0 }
-    const before = line.count === 0 ? undefined : line.last
-    const own = before === undefined ? work(line.turn) : atLast(before).then(() => work(line.turn))
-    line.last = own.catch(() => {})
+    const begun = line.count === 0 ? { own: work(line.turn) } : line.last.then(() => ({ own: work(line.turn) }))
+    line.last = turnOf(begun)
     line.count++
     this.#lines.set(index, line)
     try {
-      return await own
+      return await (await begun).own
     } finally {
       if (--line.count === 0) this.#lines.delete(index)
     }
   }
 }
 
-async function atLast(before: Promise<unknown>): Promise<void> {
+/** Until what was begun is over, or has taken too long. */
+async function turnOf(begun: { own: Promise<unknown> } | Promise<{ own: Promise<unknown> }>): Promise<void> {
+  const { own } = await begun
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, WAIT_AT_MOST)))
-  await Promise.race([before, late])
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, TURN_AT_MOST)))
+  await Promise.race([own.catch(() => {}), late])
   clearTimeout(timer)
 }
