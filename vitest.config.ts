@@ -46,7 +46,7 @@ export default defineConfig({
           name: 'portal',
           include: ['apps/portal/test/**/*.test.ts'],
           globalSetup: ['apps/portal/test/support/build.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },

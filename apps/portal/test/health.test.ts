@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { startRedis } from '../../../test/support/redis-server.js'
 import { ada, adapters, answer, startPortal, type Portal } from './support/portal.js'
+import { freePort } from './support/ports.js'
 import { startPostgres } from './support/postgres-server.js'
 
 const cleanUps: (() => Promise<unknown>)[] = []
@@ -43,9 +44,19 @@ describe.each(adapters)('on %s', (adapter) => {
 
     const again = await startRedis({ port: redis.port })
     cleanUps.push(() => again.stop())
-    await expect.poll(() => portal.browser().get('/health')).toMatchObject({ status: 200 })
+    await expect.poll(() => portal.browser().get('/health'), { timeout: 10_000 }).toMatchObject({ status: 200 })
     expect((await portal.browser().post('/auth/login', ada)).status).toBe(200)
   })
+})
+
+test('a portal whose Redis is not there yet starts, and has it once it is', async () => {
+  const port = await freePort()
+  const portal = await startPortal({ redisUrl: `redis://127.0.0.1:${port}` })
+  cleanUps.push(() => portal.stop())
+  expect((await portal.browser().get('/health')).status).toBe(503)
+  const redis = await startRedis({ port })
+  cleanUps.push(() => redis.stop())
+  await expect.poll(() => portal.browser().get('/health'), { timeout: 10_000 }).toMatchObject({ status: 200 })
 })
 
 test('without its PostgreSQL it says so, and sessions go on', async () => {

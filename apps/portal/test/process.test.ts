@@ -3,7 +3,6 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CookieAgent } from 'latchkey/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { rawRequest } from '../../../test/support/raw.js'
 import { startRedis } from '../../../test/support/redis-server.js'
 import { startMain, startPortalProcess } from './support/portal-process.js'
 import { freePort } from './support/ports.js'
@@ -52,23 +51,6 @@ describe.each(adapters)('on %s', (adapter) => {
       })
       if (redis) expect(await redis.command('DBSIZE')).toBeGreaterThan(0)
     })
-  })
-
-  test('SIGTERM ends it in good order: what is under way is answered, and who never ends a request is not waited for', async () => {
-    const portal = await start({ ADAPTER: adapter })
-    const body = JSON.stringify(ada)
-    const head = ['POST /auth/register HTTP/1.1', 'Host: portal', 'Content-Type: application/json']
-    const slow = rawRequest(portal.port, [...head, `Content-Length: ${body.length}`])
-    const endless = rawRequest(portal.port, [...head, 'Content-Length: 100'])
-    slow.socket.write(body.slice(0, -1))
-    // Answered after both have come in.
-    await new CookieAgent(portal.base).get('/health')
-    const ended = portal.end('SIGTERM')
-    await expect.poll(() => fetch(portal.base).catch(() => 'refused')).toBe('refused')
-    slow.socket.write(body.slice(-1))
-    expect(await slow.until(/\r\n\r\n.*}/)).toMatch(/^HTTP\/1\.1 201 /)
-    expect(await ended).toEqual({ code: 0, signal: null })
-    await endless.closed
   })
 })
 
