@@ -131,7 +131,7 @@ describe('what is kept', () => {
   })
 
   test('under a former key where the session is and the sealed id, and a day longer that it was good', async () => {
-    const { store, clock, at, ttl } = bench
+    const { store, clock, at } = bench
     const record = signedIn(clock, 'ann')
     const [next, patch] = [successorKey(record.key), sealedRotation('ann')]
     await store.create(record)
