@@ -1,8 +1,7 @@
 import type { Awaitable, SessionStore } from 'latchkey/core'
-import type { StoreVerb } from 'latchkey/testing'
 
-/** Stands before every call of a store: makes it, at once or when it is time. */
-export type Pass = <T>(verb: StoreVerb, call: () => Awaitable<T>) => Awaitable<T>
+/** Stands before every call of a store, or every command of a client: makes it, at once or when it is time. */
+export type Pass = <T>(name: string, call: () => Awaitable<T>) => Awaitable<T>
 
 /** A store whose verbs all go through `pass`, and which is otherwise the one inside. */
 export function watched(inner: SessionStore, pass: Pass): SessionStore {
@@ -13,7 +12,7 @@ export function watched(inner: SessionStore, pass: Pass): SessionStore {
       const verb = value as (...args: unknown[]) => Awaitable<unknown>
       return name === 'close'
         ? () => verb.call(store)
-        : (...args: unknown[]) => pass(name as StoreVerb, () => verb.apply(store, args))
+        : (...args: unknown[]) => pass(String(name), () => verb.apply(store, args))
     },
   })
 }
@@ -22,7 +21,7 @@ export function watched(inner: SessionStore, pass: Pass): SessionStore {
 export class Settling {
   readonly #pending = new Set<PromiseLike<unknown>>()
 
-  readonly pass: Pass = (_verb, call) => {
+  readonly pass: Pass = (_name, call) => {
     const answer = call()
     if (typeof answer === 'object' && answer !== null && 'then' in answer) {
       const settle = (): void => void this.#pending.delete(done)

@@ -28,8 +28,11 @@ import { Settling, watched } from './watched-store.js'
 /** The length of an id, with which its token begins. */
 const ID_LENGTH = 51
 
-/** What the model tells of, too. */
-const TOLD = ['created', 'rotated', 'revoked', 'evicted', 'reuse-detected']
+/** How a request ends. */
+const END: Act = { do: 'commit' }
+
+/** What the model tells of, too, and what never happens here. */
+const TOLD = ['created', 'rotated', 'revoked', 'evicted', 'reuse-detected', 'store-failed', 'record-unreadable']
 
 interface Request {
   readonly open: OpenSession
@@ -73,8 +76,8 @@ export class World {
         rotationGrace: ROTATION_GRACE,
         storeTimeout: 60_000,
         onEvent: (event) => {
-          if (event.type === 'store-failed' || event.type === 'record-unreadable') throw event.error
-          if ('handle' in event && TOLD.includes(event.type)) this.#told.push(`${event.type} ${event.handle}`)
+          const about = 'handle' in event ? event.handle : ''
+          if (TOLD.includes(event.type)) this.#told.push(`${event.type} ${about}`)
         },
       })
     })
@@ -97,8 +100,13 @@ export class World {
     const [engine] = this.#engines
     const { subjects } = engine!
     switch (step.in) {
-      case 'request':
-        return this.#act(step.slot, (this.#requests[step.slot] ??= await this.#begin(step)), step.act)
+      case 'request': {
+        const request = (this.#requests[step.slot] ??= await this.#begin(step))
+        for (const act of step.ends ? [...step.acts, END] : step.acts) {
+          if (this.#requests[step.slot] === request) await this.#act(step.slot, request, act)
+        }
+        return
+      }
       case 'revoke': {
         const session = this.#model.sessions.at(-1 - step.session)
         if (!session) return

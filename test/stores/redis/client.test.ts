@@ -6,7 +6,16 @@ import { days } from 'latchkey/core'
 import { type RedisClient, RedisStore } from 'latchkey/stores/redis'
 import { ManualClock } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
-import { newKey, newRecord, patchOf, rotation } from '../../../src/testing/conformance/samples.js'
+import {
+  atMost,
+  newKey,
+  newRecord,
+  patchOf,
+  rotation,
+  sealedRotation,
+  signedIn,
+  successorKey,
+} from '../../../src/testing/conformance/samples.js'
 import { openConnection, openIoredis, openNodeRedis } from '../../../src/stores/redis/open.js'
 import { connections, ending, start } from './bench.js'
 import { proxyTo } from './proxy.js'
@@ -120,13 +129,21 @@ test.each(['redis', 'ioredis'])('the rights that the reference names are enough 
   const store = new RedisStore({ ...(name === 'redis' ? { url } : { client }), clock: clock.now })
   ending(store, (each) => each.close())
   const [record, next] = [newRecord(clock), newKey('ann')]
+  const last = successorKey(next)
   await store.create(record)
   clock.advance(days(2))
-  await store.create({ ...newRecord(clock), key: record.key })
+  await store.create({ ...newRecord(clock), key: record.key, handle: record.handle })
   expect(await store.update(record.key, patchOf([['a', '1']], { remove: ['b'] }))).toBe('updated')
   expect(await store.touch(record.key, clock.now() + 1)).toBe(true)
   expect(await store.rotate(record.key, next, rotation('ann'))).toBe('updated')
-  expect(await store.load(next)).toMatchObject({ subject: 'ann' })
-  expect(await store.delete(next)).toBe(true)
+  expect(await store.rotate(next, last, sealedRotation('ann'))).toBe('updated')
+  await store.confirm(last, next, clock.now())
+  expect(await store.load(last)).toMatchObject({ subject: 'ann', formerKey: undefined })
+  expect(await store.create(signedIn(clock, 'ann'), atMost(1))).toEqual({ evicted: [record.handle] })
+  expect(await store.updateAll('ann', patchOf([['a', '1']]))).toBe(1)
+  for (const { handle } of await store.list('ann')) expect(await store.revoke('ann', handle)).toBe(true)
+  expect(await store.revokeAll('ann')).toEqual([])
+  expect(await store.count('ann')).toBe(0)
+  expect(await store.delete(last)).toBe(false)
   expect(await connection.send(['exists', 'latchkey:none'])).toBe(0)
 })
