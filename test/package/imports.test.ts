@@ -17,6 +17,7 @@ test.each([
   ['core reads a file', 'src/core/a.ts', "import { readFile } from 'node:fs/promises'"],
   ['core imports a package', 'src/core/a.ts', "import type { Type } from '@nestjs/common'"],
   ['core imports http', 'src/core/a.ts', "import { Door } from '../http/door.js'"],
+  ['core names devices', 'src/core/a.ts', "import Bowser from 'bowser'"],
   ['core names a store in a type', 'src/core/a.ts', "export type A = import('../stores/memory.js').MemoryStore"],
   ['http imports nest', 'src/http/a.ts', "export { SessionModule } from '../nest/session.module.js'"],
   ['http loads a platform', 'src/http/a.ts', "import { fastify } from 'fastify'"],

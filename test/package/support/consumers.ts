@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -42,10 +42,16 @@ function pack(folder: string): Pick<Consumers, 'tarball' | 'files'> {
   return { tarball: join(folder, filename), files: files.map(({ path }) => path) }
 }
 
-/** `--offline`: what has no dependencies needs no registry. */
+/** `--offline`: what the package depends on is that of this checkout too, so no registry is asked. */
 async function install(tarball: string, folder: string): Promise<string> {
+  const { dependencies: needed } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    dependencies: Readonly<Record<string, string>>
+  }
+  const dependencies = Object.fromEntries(
+    Object.keys(needed).map((name) => [name, `file:${join(root, 'node_modules', name)}`]),
+  )
   await mkdir(folder)
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }))
   npm(['install', '--offline', '--no-audit', '--no-fund', tarball], folder)
   return folder
 }

@@ -17,7 +17,7 @@ interface Area {
 /** The rules of the house: core ← http ← nest, core ← stores, testing → core. */
 const areas: Readonly<Record<string, Area>> = {
   core: { ours: ['core'], packages: [], optional: [], builtins: ['node:crypto'] },
-  http: { ours: ['core', 'http'], packages: [], optional: ['express', 'fastify'] },
+  http: { ours: ['core', 'http'], packages: ['bowser'], optional: ['express', 'fastify'] },
   nest: { ours: ['core', 'http', 'nest'], packages: ['@nestjs/common', '@nestjs/core'], optional: ['fastify'] },
   stores: { ours: ['core', 'stores'], packages: [], optional: ['redis', 'ioredis'] },
   testing: { ours: ['core', 'testing'], packages: [], optional: [] },
