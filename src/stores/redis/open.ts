@@ -16,7 +16,8 @@ const CLOSE_WITHIN = 1000
  * While Redis can't be reached, a command rejects at once with the reason. One that meets the short gap of a lost
  * connection waits for the next. None is kept to be sent when its caller has long been told that it failed.
  */
-export function openConnection(url: string, openers: readonly Opener[] = [openNodeRedis, openIoredis]): Connection {
+export function openConnection(url: string, openers: readonly Opener[] = OPENERS): Connection {
+  if (openers === OPENERS) preload()
   let opening: Promise<Connection> | undefined
   let open: Connection | undefined
   const first = async (): Promise<Connection> => (open = await openFirst(url, openers))
@@ -29,6 +30,13 @@ export function openConnection(url: string, openers: readonly Opener[] = [openNo
       await (await opening?.catch(() => undefined))?.close()
     },
   }
+}
+
+const OPENERS: readonly Opener[] = [openNodeRedis, openIoredis]
+
+/** Has the package read from the disk already when the first request comes, whose deadline that would eat up. */
+function preload(): void {
+  import('redis').catch(() => import('ioredis')).catch(() => {})
 }
 
 async function openFirst(url: string, openers: readonly Opener[]): Promise<Connection> {
