@@ -5,7 +5,11 @@ export type { SessionInfo } from './core/subject-sessions.js'
 export type { Session, SessionCookie, SessionData, SessionVerbs, VerbCallback } from './core/session.js'
 export type { CookieOptions, SessionOptions, Transport } from './http/options.js'
 export { CurrentUser, Public, Roles } from './nest/session.decorators.js'
-export { SessionLimitException, SessionStoreUnavailableException } from './nest/session.exceptions.js'
+export {
+  SessionGoneException,
+  SessionLimitException,
+  SessionStoreUnavailableException,
+} from './nest/session.exceptions.js'
 export { SessionAuthGuard } from './nest/session.guard.js'
 export { SessionMiddleware } from './nest/session.middleware.js'
 export type { SessionModuleOptions } from './nest/session.module-definition.js'

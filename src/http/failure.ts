@@ -43,6 +43,11 @@ const ANSWERS: Readonly<Partial<Record<SessionErrorCode, Answer>>> = {
     reason: 'Internal Server Error',
     message: 'Your session could not be saved: its cookie can not be delivered on this connection.',
   },
+  SESSION_GONE: {
+    statusCode: 401,
+    reason: 'Unauthorized',
+    message: 'Your session has ended meanwhile. Sign in again.',
+  },
   SESSION_LIMIT_REACHED: {
     statusCode: 409,
     reason: 'Conflict',

@@ -1,4 +1,4 @@
-import { ConflictException, ServiceUnavailableException } from '@nestjs/common'
+import { ConflictException, ServiceUnavailableException, UnauthorizedException } from '@nestjs/common'
 import { SessionError } from '../core/errors.js'
 import { failureOf } from '../http/failure.js'
 
@@ -16,12 +16,21 @@ export class SessionLimitException extends ConflictException {
   }
 }
 
+/** The session ended while the request was at work on it: 401, with the code `SESSION_GONE` in its body. `cause` is the {@link SessionError}. */
+export class SessionGoneException extends UnauthorizedException {
+  constructor(error: SessionError) {
+    super(bodyOf(error), { cause: error })
+  }
+}
+
 /** Gives errors that are a client's to hear of their HTTP status; others pass. */
 export function asHttp(error: unknown): unknown {
   if (!(error instanceof SessionError)) return error
   switch (error.code) {
     case 'STORE_UNAVAILABLE':
       return new SessionStoreUnavailableException(error)
+    case 'SESSION_GONE':
+      return new SessionGoneException(error)
     case 'SESSION_LIMIT_REACHED':
       return new SessionLimitException(error)
     default:

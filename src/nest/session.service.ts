@@ -51,6 +51,7 @@ export class SessionService {
    *
    * @param request - the request of Express or of Fastify, as `@Req()` gives it
    * @throws SessionError `SUBJECT_INVALID` for a user without an id, `REQUEST_WITHOUT_SESSION` for what is no request of ours
+   * @throws SessionGoneException (401) if the user was signed in already and that session ended meanwhile
    * @throws SessionLimitException (409) if the user has `maxSessions` sessions and `onLimit` is `refuse`
    */
   async login(request: object, user: object, { remember, keep }: LoginOptions = {}): Promise<void> {

@@ -242,6 +242,22 @@ describe.each(adapters)('on $name', (adapter) => {
       },
     )
 
+    test('once more, in two requests at once, leaves one session, and the later is 401', async () => {
+      const { agent, store, service } = await start()
+      const ann = agent()
+      await signIn(ann, ANN)
+      const gate = store.hold('rotate')
+      const slow = ann.copy().post('/login', { user: ANN })
+      await gate.reached
+      await signIn(ann, ANN)
+      gate.open()
+      const response = await slow
+      expect(response.status).toBe(401)
+      expect(await response.json()).toMatchObject({ statusCode: 401, code: 'SESSION_GONE' })
+      expect((await look(ann)).data).toEqual(ANNS_DATA)
+      expect(await service.count(ANN.id)).toBe(1)
+    })
+
     test('of what is no request of ours is refused, and so is logout', async () => {
       const { agent } = await start()
       const failures = (await (await agent().post('/foreign')).json()) as string[]
