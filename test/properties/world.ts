@@ -22,6 +22,7 @@ import {
   type Act,
   type Setting,
   type Step,
+  type User,
 } from './steps.js'
 import { Settling, watched } from './watched-store.js'
 
@@ -236,18 +237,22 @@ export class World {
 
   /** Everything that can be seen of the sessions, from both sides. */
   async #look(): Promise<void> {
-    for (const user of USERS) {
-      const sessions = this.#model.of(user)
-      const seen = sessions.map(({ handle, createdAt, authenticatedAt, lastSeenAt, expiresAt }) => {
-        return { handle, createdAt, authenticatedAt, lastSeenAt, expiresAt }
-      })
-      for (const { subjects } of this.#engines) {
-        expect(await subjects.list(user)).toMatchObject(seen)
-        expect(await subjects.count(user)).toBe(seen.length)
-      }
-      expect(seen.length).toBeLessThanOrEqual(this.#setting.maxSessions ?? Infinity)
+    await Promise.all([
+      ...USERS.map((user) => this.#lookAt(user)),
+      ...[...this.#model.ids].map((id) => this.#lookFor(id)),
+    ])
+  }
+
+  async #lookAt(user: User): Promise<void> {
+    const seen = this.#model.of(user).map(({ handle, createdAt, authenticatedAt, lastSeenAt, expiresAt }) => {
+      return { handle, createdAt, authenticatedAt, lastSeenAt, expiresAt }
+    })
+    expect(seen.length).toBeLessThanOrEqual(this.#setting.maxSessions ?? Infinity)
+    for (const { subjects } of this.#engines) {
+      const [infos, count] = await Promise.all([subjects.list(user), subjects.count(user)])
+      expect(infos).toMatchObject(seen)
+      expect(count).toBe(seen.length)
     }
-    for (const id of this.#model.ids) await this.#lookFor(id)
   }
 
   async #lookFor(id: string): Promise<void> {

@@ -6,11 +6,19 @@ export interface RedisCluster {
   readonly masters: readonly RedisServer[]
   /** The master that has a key. */
   ownerOf(key: string): Promise<RedisServer>
-  /** Moves the slot of a key to another master, as an operator would: `between` is called when half of its keys are moved. */
-  migrate(key: string, between?: () => Promise<unknown>): Promise<void>
+  /** Moves the slot of a key to another master, as an operator would. */
+  migrate(key: string, during?: Migration): Promise<void>
   /** Makes the replica the master of its slots and waits until everybody knows and the former master follows. */
   failOver(): Promise<void>
   stop(): Promise<void>
+}
+
+/** What a test does while a slot is on its way. */
+export interface Migration {
+  /** Called when it is open and all its keys are still where they were. */
+  readonly atFirst?: () => Promise<unknown>
+  /** Called when half of its keys are moved. */
+  readonly halfway?: () => Promise<unknown>
 }
 
 const SLOTS = 16384
@@ -46,11 +54,11 @@ export async function startCluster({ size = 3, replica = false } = {}): Promise<
   return {
     masters,
     ownerOf,
-    async migrate(key, between) {
+    async migrate(key, during = {}) {
       const [source, everybody] = [await ownerOf(key), await having(({ isMaster }) => isMaster)]
       const target = everybody.find((server) => server !== source) as RedisServer
       const slot = String(await source.command('CLUSTER', 'KEYSLOT', key))
-      await migrateSlot(slot, source, target, everybody, between)
+      await migrateSlot(slot, source, target, everybody, during)
     },
     async failOver() {
       const [replica] = await having(({ isMaster }) => !isMaster)
@@ -115,11 +123,12 @@ async function migrateSlot(
   source: RedisServer,
   target: RedisServer,
   masters: readonly RedisServer[],
-  between: (() => Promise<unknown>) | undefined,
+  { atFirst, halfway }: Migration,
 ): Promise<void> {
   const targetId = await idOf(target)
   await target.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', await idOf(source))
   await source.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId)
+  await atFirst?.()
   const count = Number(await source.command('CLUSTER', 'COUNTKEYSINSLOT', slot))
   const move = async (many: number): Promise<boolean> => {
     const keys = (await source.command('CLUSTER', 'GETKEYSINSLOT', slot, String(many))) as string[]
@@ -129,7 +138,7 @@ async function migrateSlot(
     return keys.length > 0
   }
   if (count > 1) await move(Math.floor(count / 2))
-  await between?.()
+  await halfway?.()
   while (await move(100));
   for (const server of [target, source, ...masters.filter((each) => each !== target && each !== source)]) {
     await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)

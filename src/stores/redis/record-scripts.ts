@@ -11,8 +11,9 @@ import { MEMBERS, Script } from './script.js'
  * - `unindexed`: the index was not declared, and it has to change; nothing was written;
  * - `unreadable`: the hash is not a record of this format; nothing was written, except that a delete removed it.
  *
- * Nothing is deleted before something was written, where both are done: after a first write Redis would no longer refuse
- * the others for want of memory.
+ * Two rules of Redis show in them. After a first write it no longer refuses the others for want of memory: so nothing is
+ * deleted before something was written, where both are done. And while a slot is on its way to another server, a script
+ * fails half-way that touches a key which it has made disappear: so none does.
  */
 
 /**
@@ -26,14 +27,16 @@ if subject ~= '' and ARGV[2] ~= '' then
   others, dead, refusal = excess(KEYS[2], subject, ARGV[2], ARGV[3])
   if refusal then return refusal end
 end
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DEL', KEYS[1]) end
+local fields, before = {}, redis.call('HKEYS', KEYS[1])
 put(KEYS[1], 7, #ARGV)
+for at = 7, #ARGV, 2 do fields[ARGV[at]] = true end
+clear(KEYS[1], before, fields)
 expire(KEYS[1], tonumber(ARGV[5]))
-local answer = { 'created' }
+local answer, leaving = { 'created' }, {}
 if subject ~= '' then
-  evict(KEYS[2], others, answer)
-  bury(KEYS[2], dead)
-  enter(KEYS[2], KEYS[1], tonumber(ARGV[6]))
+  evict(others, leaving, answer)
+  bury(dead, leaving)
+  enter(KEYS[2], KEYS[1], tonumber(ARGV[6]), leaving)
   if ARGV[2] == '' and isCrowded(KEYS[2]) then answer[1] = 'crowded' end
 end
 return answer
@@ -50,7 +53,7 @@ local isMoved = it.s and it.e ~= indexed
 if isMoved and not KEYS[2] then return 'unindexed' end
 write(it, 7)
 expire(it.key, it.ends)
-if isMoved then enter(KEYS[2], it.key, it.e) end
+if isMoved then enter(KEYS[2], it.key, it.e, {}) end
 return 'updated'
 `)
 
@@ -70,7 +73,7 @@ export const DELETE = new Script(`
 local state = look(KEYS[1])
 if state == 'rotated' then return state end
 redis.call('DEL', KEYS[1])
-leave(KEYS[2], KEYS[1])
+leave(KEYS[2], { KEYS[1] })
 return state
 `)
 
@@ -112,12 +115,13 @@ else
   expire(KEYS[1], it.e)
 end
 
-local answer = { 'updated' }
-if former then leave(KEYS[2], KEYS[1]) end
+local answer, leaving = { 'updated' }, {}
+if former and not (it.s and KEYS[2] == KEYS[4]) then leave(KEYS[2], { KEYS[1] })
+elseif former then leaving[1] = KEYS[1] end
 if it.s then
-  evict(KEYS[4], others, answer)
-  bury(KEYS[4], dead)
-  enter(KEYS[4], KEYS[3], it.e)
+  evict(others, leaving, answer)
+  bury(dead, leaving)
+  enter(KEYS[4], KEYS[3], it.e, leaving)
   if ARGV[12] == '' and isCrowded(KEYS[4]) then answer[1] = 'crowded' end
 end
 return answer
@@ -153,9 +157,10 @@ if state ~= 'live' then return { state } end
 if ARGV[2] ~= '' and (it.v ~= tonumber(ARGV[2]) or it.l ~= tonumber(ARGV[3])) then
   return { 'changed', redis.call('HGETALL', KEYS[1]) }
 end
-redis.call('DEL', KEYS[1])
+local fields = redis.call('HKEYS', KEYS[1])
 redis.call('HSET', KEYS[1], 'r', whole(now + ${ROTATED_FOR}), 't', ARGV[4])
+clear(KEYS[1], fields, { r = true, t = true })
 expire(KEYS[1], now + ${ROTATED_FOR})
-if KEYS[2] then leave(KEYS[2], KEYS[1]) end
+if KEYS[2] then leave(KEYS[2], { KEYS[1] }) end
 return { 'left' }
 `)

@@ -98,21 +98,28 @@ end
 
 local function member(key) return string.match(key, '[^:]*$') end
 
--- An index has nobody whose lifetime is over, and ends with the last of the others.
-local function tidy(index)
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', ARGV[1])
-  local last = redis.call('ZRANGE', index, -1, -1, 'WITHSCORES')
-  if last[2] then expire(index, tonumber(last[2])) end
+-- Takes fields out of a hash, except those to keep.
+local function clear(key, fields, kept)
+  for _, field in ipairs(fields) do
+    if not kept[field] then redis.call('HDEL', key, field) end
+  end
 end
 
-local function enter(index, key, ends)
+-- Takes records out of an index, and everybody whose lifetime is over. The index ends with the last of the others. Called
+-- once for an index, and last: a key that is gone must not be touched again while its slot is on its way to another server.
+local function leave(index, keys)
+  local left = redis.call('ZCARD', index)
+  for _, key in ipairs(keys) do
+    if left > 0 then left = left - redis.call('ZREM', index, member(key)) end
+  end
+  if left > 0 then left = left - redis.call('ZREMRANGEBYSCORE', index, '-inf', ARGV[1]) end
+  if left > 0 then expire(index, tonumber(redis.call('ZRANGE', index, -1, -1, 'WITHSCORES')[2])) end
+end
+
+-- Puts a record into an index, and takes others out.
+local function enter(index, key, ends, others)
   redis.call('ZADD', index, whole(ends), member(key))
-  tidy(index)
-end
-
-local function leave(index, key)
-  redis.call('ZREM', index, member(key))
-  tidy(index)
+  leave(index, others)
 end
 
 -- A change: ARGV[2] the version it applies to, [3] how much the version grows by, [4] [5] [6] lastSeenAt, idleTimeout and
@@ -156,19 +163,22 @@ local function sessions(index, subject)
   return found, dead, broken, isPart and members or nil
 end
 
--- What a clock has ended is removed with its entry: by the clock of another process it might still be alive, and must not
--- live on unlisted.
-local function bury(index, dead)
+-- What a clock has ended is deleted, and leaves the index: by the clock of another process it might still be alive, and must
+-- not live on unlisted.
+local function bury(dead, leaving)
   for _, each in ipairs(dead) do
     if each.isRecord then redis.call('DEL', each.key) end
-    redis.call('ZREM', index, member(each.key))
+    leaving[#leaving + 1] = each.key
   end
-  if #dead > 0 then tidy(index) end
 end
 
-local function finish(index, it)
+local function finish(it, leaving)
   redis.call('DEL', it.key)
-  redis.call('ZREM', index, member(it.key))
+  leaving[#leaving + 1] = it.key
+end
+
+local function settle(index, leaving)
+  if #leaving > 0 then leave(index, leaving) end
 end
 
 -- Not by Lua's own order of texts, which depends on the locale of the server.
@@ -207,9 +217,9 @@ local function excess(index, subject, max, onLimit, own)
   return others, dead
 end
 
-local function evict(index, others, answer)
+local function evict(others, leaving, answer)
   for _, it in ipairs(others) do
-    finish(index, it)
+    finish(it, leaving)
     answer[#answer + 1] = it.h
   end
 end

@@ -11,9 +11,10 @@ import { MEMBERS, Script } from './script.js'
 export const LIST = new Script(`${MEMBERS}
 local found, dead, _, members = sessions(KEYS[1], ARGV[2])
 if members then return again(members) end
-local answer = { 'done' }
+local answer, leaving = { 'done' }, {}
 for at, it in ipairs(found) do answer[at + 1] = { member(it.key), redis.call('HGETALL', it.key) } end
-bury(KEYS[1], dead)
+bury(dead, leaving)
+settle(KEYS[1], leaving)
 return answer
 `)
 
@@ -21,24 +22,26 @@ return answer
 export const COUNT = new Script(`${MEMBERS}
 local found, dead, _, members = sessions(KEYS[1], ARGV[2])
 if members then return again(members) end
-bury(KEYS[1], dead)
+local leaving = {}
+bury(dead, leaving)
+settle(KEYS[1], leaving)
 return { 'done', #found }
 `)
 
 /** ARGV[3]: a handle. How many it ended. */
 export const REVOKE = new Script(`${MEMBERS}
 local found, dead, _, members = sessions(KEYS[1], ARGV[2])
+local leaving, count = {}, 0
 for _, it in ipairs(found) do
   if it.h == ARGV[3] then
-    finish(KEYS[1], it)
-    bury(KEYS[1], dead)
-    tidy(KEYS[1])
-    return { 'done', 1 }
+    finish(it, leaving)
+    count = 1
   end
 end
-if members then return again(members) end
-bury(KEYS[1], dead)
-return { 'done', 0 }
+if members and count == 0 then return again(members) end
+bury(dead, leaving)
+settle(KEYS[1], leaving)
+return { 'done', count }
 `)
 
 /**
@@ -47,10 +50,10 @@ return { 'done', 0 }
  */
 export const REVOKE_ALL = new Script(`${MEMBERS}
 local found, dead, broken, members = sessions(KEYS[1], ARGV[2])
-local ended = {}
+local ended, leaving = {}, {}
 for _, it in ipairs(found) do
   if it.h ~= ARGV[3] then
-    finish(KEYS[1], it)
+    finish(it, leaving)
     ended[#ended + 1] = it.h
   end
 end
@@ -59,12 +62,12 @@ for _, key in ipairs(broken) do
   local isAnothers = fields.err or fields[1] and fields[1] ~= ARGV[2]
   local handle = not fields.err and fields[2] and string.match(fields[2], '^[^ ]*') or ''
   if not isAnothers and (handle == '' or handle ~= ARGV[3]) then
-    finish(KEYS[1], { key = key })
+    finish({ key = key }, leaving)
     if handle ~= '' then ended[#ended + 1] = handle end
   end
 end
-bury(KEYS[1], dead)
-if #ended > 0 then tidy(KEYS[1]) end
+bury(dead, leaving)
+settle(KEYS[1], leaving)
 return { members and 'again' or 'done', ended, members or {} }
 `)
 
@@ -76,6 +79,8 @@ for _, it in ipairs(found) do
   move(it)
   write(it, 7)
 end
-bury(KEYS[1], dead)
+local leaving = {}
+bury(dead, leaving)
+settle(KEYS[1], leaving)
 return { 'done', #found }
 `)

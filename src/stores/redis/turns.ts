@@ -21,7 +21,9 @@ export class Turns {
     line.count++
     this.#lines.set(index, line)
     try {
-      return await (await begun).own
+      return await (
+        await begun
+      ).own
     } finally {
       if (--line.count === 0) this.#lines.delete(index)
     }

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { RedisStore } from 'latchkey/stores/redis'
 import { ManualClock } from 'latchkey/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { SessionRecord } from '../../../src/core/record.js'
 import {
   atMost,
+  IDLE,
   newKey,
   newRecord,
   patchOf,
@@ -11,6 +13,7 @@ import {
   sealedRotation,
   signedIn,
   successorKey,
+  timesOf,
 } from '../../../src/testing/conformance/samples.js'
 import { lacks, loaded } from '../../../src/testing/conformance/suite.js'
 import { clusterClients, type Opened } from '../../support/redis-clients.js'
@@ -25,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => cluster.stop())
 
-describe.each(clusterClients)('a store on a Cluster that changes, by %s', (_, open) => {
+describe.each(clusterClients)('a store on a Cluster that changes, by %s', { timeout: 20_000 }, (_, open) => {
   let opened: Opened
   let clock: ManualClock
   let prefix: string
@@ -54,7 +57,7 @@ describe.each(clusterClients)('a store on a Cluster that changes, by %s', (_, op
     await store.create(anonymous)
     const [next, moved] = [successorKey(second.key), newKey('ann')]
     const waiting: Promise<unknown>[] = []
-    await cluster.migrate(indexAt(first.key), async () => {
+    const halfway = async (): Promise<void> => {
       for (const record of records) {
         expect(await loaded(store, record.key)).toEqual(record)
         expect(await store.update(record.key, patchOf([['a', '1']]))).toBe('updated')
@@ -66,13 +69,38 @@ describe.each(clusterClients)('a store on a Cluster that changes, by %s', (_, op
       waiting.push(store.rotate(anonymous.key, moved, rotation('ann', [], { limit: atMost(100) })))
       waiting.push(store.create(late, atMost(100)))
       waiting.push(store.updateAll('ann', patchOf([['role', '1']])))
-    })
+    }
+    await cluster.migrate(indexAt(first.key), { halfway })
     expect((await Promise.all(waiting)).slice(0, 4)).toEqual([true, 'updated', 'updated', undefined])
     await lacks(store, first.key)
     const due = [next, moved, late.key, third.key, ...rest.map(({ key }) => key)]
     expect(new Set((await store.list('ann')).map(({ key }) => key))).toEqual(new Set(due))
     expect(await store.revokeAll('ann')).toHaveLength(due.length)
     for (const key of due) await lacks(store, key)
+  })
+
+  test('while a slot is about to move, the last session of a subject ends in every way there is', async () => {
+    const ends: ((record: SessionRecord) => unknown)[] = [
+      async ({ key }) => expect(await store.delete(key)).toBe(true),
+      async ({ handle }) => expect(await store.revoke('ann', handle)).toBe(true),
+      async ({ handle }) => expect(await store.revokeAll('ann')).toEqual([handle]),
+      async ({ key }) => expect(await store.rotate(key, newKey(), rotation(undefined))).toBe('updated'),
+      async (record) => {
+        const times = timesOf(record, { expiresAt: clock.now() })
+        expect(await store.update(record.key, patchOf([], { times }))).toBe('updated')
+      },
+      async () => {
+        clock.advance(IDLE)
+        expect(await store.count('ann')).toBe(0)
+      },
+    ]
+    for (const end of ends) {
+      const record = signedIn(clock, 'ann')
+      await store.create(record)
+      await cluster.migrate(indexAt(record.key), { atFirst: () => Promise.resolve(end(record)) })
+      await lacks(store, record.key)
+      expect(await store.list('ann')).toEqual([])
+    }
   })
 
   test('sessions come and go while slots move to and fro', async () => {

@@ -45,13 +45,16 @@ export function trafficOn(store: RedisStore, clock: ManualClock, subjects: reado
   }
 }
 
+/** What a client says of a slot that is on its way for too long: ioredis tries other servers in between. */
+const LATE = /^(?:TRYAGAIN|Too many Cluster redirections)/
+
 /** Whether it was done. A slot may be on its way for longer than the store waits for it, which it says honestly. */
 async function isDone(act: () => Promise<void>): Promise<boolean> {
   try {
     await act()
     return true
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith('TRYAGAIN')) return false
+    if (error instanceof Error && LATE.test(error.message)) return false
     throw error
   }
 }

@@ -1,0 +1,15 @@
+/**
+ * How many times a race is run. By default as often as fits into `npm test`; `npm run test:soak` does all that the library
+ * promises to have stood, and anybody may by the environment:
+ *
+ * - `RACE_ROUNDS`: rounds of 50 parallel logins, on each store.
+ * - `RACES`: races of two requests on Redis.
+ */
+export function counted(variable: 'RACE_ROUNDS' | 'RACES', usual: number): number {
+  return Number(process.env[variable] ?? usual)
+}
+
+/** How long so many may take, in milliseconds: more than enough, as it is no measurement. */
+export function timeFor(count: number): number {
+  return 60_000 + count * 500
+}
