@@ -16,7 +16,7 @@ export function write(folder, { store, base, count, arguments: args, atBase, atC
     const limit = LIMITS[name]
     return { name, atBase: atBase[name], atCount: atCount[name], ratio, limit, isHeld: !(ratio > limit) }
   })
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url)))
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   const result = {
     date: new Date().toISOString(),
     command: ['node', 'benchmarks/load-sessions.mjs', ...args].join(' '),

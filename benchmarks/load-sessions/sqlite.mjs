@@ -22,10 +22,12 @@ export function openSqlite(url) {
     load: (records) => load(path, records),
     about() {
       const database = new Database(path)
-      const { version } = database.prepare('SELECT sqlite_version() AS version').get()
+      const { version } = /** @type {{ version: string }} */ (
+        database.prepare('SELECT sqlite_version() AS version').get()
+      )
       database.close()
       const driver = dirname(createRequire(import.meta.url).resolve('libsql'))
-      const libsql = JSON.parse(readFileSync(join(driver, 'package.json'))).version
+      const libsql = JSON.parse(readFileSync(join(driver, 'package.json'), 'utf8')).version
       return { libsql, sqlite: version, bytes: statSync(path).size }
     },
     close() {
