@@ -105,7 +105,7 @@ describe.each(adapters)('two browsers of one user, on %s', (adapter) => {
     await phone.heading('Sign in')
     await phone.message(ENDED)
     expect(await focusOf(phone)).toBe('sign-in-email')
-    expect(await phone.devices.count()).toBe(0)
+    expect(await phone.page.locator('#devices li').count()).toBe(0)
     expect(await phone.page.locator('#new-password').inputValue()).toBe('')
     await desk.page.reload()
     await desk.heading('Hello')
