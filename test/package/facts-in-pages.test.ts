@@ -6,7 +6,7 @@ import { SessionError } from '../../src/core/errors.js'
 import { failureOf } from '../../src/http/failure.js'
 import { entryPoints } from './support/entry-points.js'
 import { firstCells, quotedIn, section, tableRows, textOf, unquoted } from './support/markdown.js'
-import { literalsOf, propertiesOf, publicApi, membersOf, type PublicApi } from './support/public-api.js'
+import { literalsIn, literalsOf, propertiesOf, publicApi, membersOf, type PublicApi } from './support/public-api.js'
 import { root } from './support/root.js'
 
 const { nest12 } = inject('consumers')
@@ -47,6 +47,14 @@ describe('errors.md', () => {
   })
 })
 
+test('events.md says of every reason what it means', () => {
+  const items = section('docs/reference/events.md', 'Reasons').split('\n- Of ').map(quotedIn)
+  const told = new Map(items.map(([type = '', ...names]) => [type, names]))
+  const reasons = literalsIn(api, 'latchkey', 'SessionEvent', 'type', 'reason')
+  expect(reasons.size).toBeGreaterThan(2)
+  for (const [type, names] of reasons) expect(told.get(type)).toEqual(expect.arrayContaining([...names]))
+})
+
 test('events.md has a row for every event, with what comes with it, and no other', () => {
   const rows = tableRows(textOf('docs/reference/events.md'))
   const told = rows.map(([type = '', fields = '']) => [unquoted(type), sorted(quotedIn(fields))] as const)
@@ -64,6 +72,29 @@ test('a session has the verbs and properties of session.md, and no others', () =
   )
 })
 
+describe('nest.md', () => {
+  const page = 'docs/reference/nest.md'
+  const told = (heading: string): readonly string[] => firstCells(section(page, heading))
+
+  test('has the methods of the service, and no others', () => {
+    const methods = told('SessionService').filter((name) => name.includes('('))
+    const own = propertiesOf(api, 'latchkey', 'SessionService').filter((name) => !name.includes('#'))
+    expect(sorted(methods.map((name) => name.replace(/\(.*\)$/, '')))).toEqual(sorted(own))
+  })
+
+  test('has the options of login, and what a list says of a session, and nothing else', () => {
+    const options = told('Signing in and out').filter((name) => !name.includes('('))
+    expect(sorted(options)).toEqual(sorted(propertiesOf(api, 'latchkey', 'LoginOptions')))
+    const properties = told('By subject').filter((name) => !name.includes('('))
+    expect(sorted(properties)).toEqual(sorted(propertiesOf(api, 'latchkey', 'SessionInfo')))
+  })
+})
+
+test('testing.md names every verb that a test can disturb', () => {
+  const told = quotedIn(section('docs/reference/testing.md', 'FailingStore'))
+  expect(told).toEqual(expect.arrayContaining([...literalsOf(api, 'latchkey/testing', 'StoreVerb')]))
+})
+
 test('a store has the verbs and abilities of writing-a-store.md, and no others', () => {
   const page = 'docs/reference/writing-a-store.md'
   const verbs = propertiesOf(api, 'latchkey/core', 'SessionStore').filter(
@@ -72,6 +103,15 @@ test('a store has the verbs and abilities of writing-a-store.md, and no others',
   const contract = tableRows(textOf(page).split('\n## ')[0]!).map(([verb = '']) => unquoted(verb).replace(/\(.*/, ''))
   expect(sorted(contract)).toEqual(sorted(verbs))
   expect(sorted(firstCells(section(page, 'Abilities')))).toEqual(sorted(literalsOf(api, 'latchkey/core', 'Ability')))
+  for (const [ability, methods] of tableRows(section(page, 'Abilities')).map(([, name, cell = '']) => [name, cell])) {
+    const own = propertiesOf(api, 'latchkey/core', unquoted(ability!))
+    expect(sorted(quotedIn(methods!).map((name) => name.replace(/\(.*/, '')))).toEqual(sorted(own))
+  }
+  const bySubject = firstCells(section(page, 'By subject')).map((name) => name.replace(/\(.*/, ''))
+  expect(sorted(bySubject)).toEqual(sorted(propertiesOf(api, 'latchkey/core', 'BySubject')))
+  for (const field of propertiesOf(api, 'latchkey/core', 'FormerKey')) {
+    expect(quotedIn(section(page, 'Rotating'))).toContain(field)
+  }
   for (const field of propertiesOf(api, 'latchkey/core', 'SessionRecord')) {
     expect(quotedIn(section(page, 'The record'))).toContain(field)
   }

@@ -22,6 +22,10 @@ export async function run(folder: string, args: readonly string[], env: NodeJS.P
   return { code, stdout, stderr }
 }
 
+export async function json(response: Promise<Response>): Promise<unknown> {
+  return (await response).json()
+}
+
 /** A server that was started. */
 export interface Server {
   readonly base: string

@@ -66,6 +66,26 @@ export function membersOf(
   )
 }
 
+/** The literals that a property may have in each member of an exported union of objects, by the member's `tag`. */
+export function literalsIn(
+  api: PublicApi,
+  module: string,
+  name: string,
+  tag: string,
+  property: string,
+): ReadonlyMap<string, readonly string[]> {
+  const type = typeOf(api, module, name)
+  const valuesOf = (member: ts.Type, of: string): readonly string[] => {
+    const symbol = member.getProperty(of)
+    const value = symbol && api.checker.getTypeOfSymbol(symbol)
+    const literals = value?.isUnion() ? value.types : value ? [value] : []
+    return literals.filter((literal) => literal.isStringLiteral()).map((literal) => literal.value)
+  }
+  const members = type.isUnion() ? type.types : [type]
+  const entries = members.map((member) => [valuesOf(member, tag)[0] ?? '', valuesOf(member, property)] as const)
+  return new Map(entries.filter(([, values]) => values.length > 0))
+}
+
 function typeOf(api: PublicApi, module: string, name: string): ts.Type {
   const symbol = api.exportsOf(module).get(name)
   if (!symbol) throw new Error(`${module} exports no ${name}.`)
