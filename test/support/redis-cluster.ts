@@ -47,7 +47,7 @@ export async function startCluster({ size = 3, replica = false } = {}): Promise<
   }
   const ownerOf = async (key: string): Promise<RedisServer> => {
     const slot = Number(await servers[0]?.command('CLUSTER', 'KEYSLOT', key))
-    const [owner] = await having(({ isMaster, slots }) => isMaster && slots.some(([a, z]) => a <= slot && slot <= z))
+    const [owner] = await having(({ isMaster, slots }) => isMaster && has(slots, slot))
     if (!owner) throw new Error(`No master has slot ${slot}`)
     return owner
   }
@@ -143,12 +143,26 @@ async function migrateSlot(
   for (const server of [target, source, ...masters.filter((each) => each !== target && each !== source)]) {
     await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
   }
+  // Who has not heard of it yet might claim the slot for the former owner, if it moves on at once.
+  const epoch = async (server: RedisServer): Promise<string | undefined> =>
+    (await nodesOf(server)).find(({ id, slots }) => id === targetId && has(slots, Number(slot)))?.epoch
+  const agree = async (): Promise<boolean> => {
+    const epochs = await Promise.all(masters.map(epoch))
+    return epochs.every((each) => each !== undefined && each === epochs[0])
+  }
+  await until(agree, 'all know who has the slot')
+}
+
+function has(slots: Node['slots'], slot: number): boolean {
+  return slots.some(([from, to]) => from <= slot && slot <= to)
 }
 
 interface Node {
   readonly id: string
   readonly isMyself: boolean
   readonly isMaster: boolean
+  /** What decides between two that claim the same slot. */
+  readonly epoch: string
   readonly slots: readonly (readonly [number, number])[]
 }
 
@@ -157,12 +171,13 @@ async function nodesOf(server: RedisServer): Promise<readonly Node[]> {
     .trim()
     .split('\n')
   return lines.map((line) => {
-    const [id = '', , flags = '', , , , , , ...slots] = line.split(' ')
+    const [id = '', , flags = '', , , , epoch = '', , ...slots] = line.split(' ')
     const ranges = slots.filter((range) => !range.startsWith('['))
     return {
       id,
       isMyself: flags.includes('myself'),
       isMaster: flags.includes('master'),
+      epoch,
       slots: ranges.map((range) => {
         const [from = '', to = from] = range.split('-')
         return [Number(from), Number(to)] as const

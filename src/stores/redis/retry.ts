@@ -51,6 +51,7 @@ function wasTurnedAway(error: unknown, isCluster: boolean): boolean {
 const DROPPED_CODES = new Set<unknown>(['ECONNRESET', 'ECONNABORTED', 'EPIPE'])
 const DROPPED_MESSAGES = new Set<unknown>([
   'Socket closed unexpectedly', // node-redis
+  'Disconnects client', // node-redis, for a server that is no master of its cluster any more
   'Connection is closed.', // ioredis
   'Command aborted due to connection close', // ioredis, auto-pipelining
 ])

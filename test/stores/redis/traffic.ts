@@ -45,16 +45,19 @@ export function trafficOn(store: RedisStore, clock: ManualClock, subjects: reado
   }
 }
 
-/** What a client says of a slot that is on its way for too long: ioredis tries other servers in between. */
-const LATE = /^(?:TRYAGAIN|Too many Cluster redirections)/
+/**
+ * What clients say honestly: a slot was on its way for longer than the store waits (ioredis tries other servers in between),
+ * or the connection was lost under a write, because its server had become a replica.
+ */
+const HONEST = /^(?:TRYAGAIN|Too many Cluster redirections|Disconnects client|Socket closed|Connection is closed)/
 
-/** Whether it was done. A slot may be on its way for longer than the store waits for it, which it says honestly. */
+/** Whether it was done. */
 async function isDone(act: () => Promise<void>): Promise<boolean> {
   try {
     await act()
     return true
   } catch (error) {
-    if (error instanceof Error && LATE.test(error.message)) return false
+    if (error instanceof Error && HONEST.test(error.message)) return false
     throw error
   }
 }
