@@ -183,20 +183,20 @@ function kindOf(value: object): Kind {
   if (Array.isArray(value)) return 'Array'
   switch (Object.prototype.toString.call(value)) {
     case '[object Date]':
-      return answers(Date.prototype.getTime, value) ? 'Date' : 'Other'
+      return answers(() => Date.prototype.getTime.call(value)) ? 'Date' : 'Other'
     case '[object Map]':
-      return answers(Map.prototype.has, value) ? 'Map' : 'Other'
+      return answers(() => Map.prototype.has.call(value, 0)) ? 'Map' : 'Other'
     case '[object Set]':
-      return answers(Set.prototype.has, value) ? 'Set' : 'Other'
+      return answers(() => Set.prototype.has.call(value, 0)) ? 'Set' : 'Other'
     default:
       return 'Other'
   }
 }
 
 /** Whether the value has what a built-in method works on. Its tag alone is no proof: any class can have it, and a proxy. */
-function answers(method: (this: never, argument: unknown) => unknown, value: object): boolean {
+function answers(call: () => unknown): boolean {
   try {
-    method.call(value as never, undefined)
+    call()
     return true
   } catch {
     return false

@@ -374,7 +374,7 @@ test('an observer whose promise rejects breaks nothing, and does not end the pro
   const note = (reason: unknown): void => void rejected.push(reason)
   process.on('unhandledRejection', note)
   try {
-    const onEvent = (): Promise<void> => Promise.reject(new Error('observer'))
+    const onEvent = (() => Promise.reject(new Error('observer'))) as () => void
     const visit = await new SessionEngine({ store: new MemoryStore(), secret: 's'.repeat(32), onEvent }).open(
       [],
       carrier,
