@@ -77,20 +77,23 @@ class Survey {
         return this.#itemsNeedTags(value as unknown[])
       case 'Date':
         if (Number.isNaN(Number(value))) this.#refuse('an invalid date')
+        this.#refuseMore(value, 0)
         return true
       case 'Map':
+        this.#refuseMore(value, 0)
         for (const [key, item] of value as Map<unknown, unknown>) {
           this.#visit('<key>', key)
           this.#visit(typeof key === 'string' ? key : '<value>', item)
         }
         return true
       case 'Set':
+        this.#refuseMore(value, 0)
         for (const item of value as Set<unknown>) this.#visit('<item>', item)
         return true
       case 'Bytes':
         return true
       default:
-        return this.#refuse(`an instance of ${value.constructor?.name || 'a class'}`)
+        return this.#refuse(`an instance of ${nameOf(value)}`)
     }
   }
 
@@ -102,6 +105,7 @@ class Survey {
       const item = value[key]
       if (item !== undefined && this.#visit(key, item)) result = true
     }
+    this.#refuseToJson(value)
     return result
   }
 
@@ -110,7 +114,19 @@ class Survey {
     for (let index = 0; index < value.length; index++) {
       if (this.#visit(index, value[index])) result = true
     }
+    this.#refuseMore(value, value.length)
+    this.#refuseToJson(value)
     return result
+  }
+
+  /** Properties beside what the value is made of, such as the groups of a match, would be lost. */
+  #refuseMore(value: object, own: number): void {
+    if (Object.keys(value).length > own) this.#refuse(`an instance of ${nameOf(value)} with properties of its own`)
+  }
+
+  /** One that is hidden or inherited: JSON would ask it for something else. */
+  #refuseToJson(value: object): void {
+    if (typeof (value as { toJSON?: unknown }).toJSON === 'function') this.#refuse('an object with a toJSON of its own')
   }
 
   #visit(step: string | number, value: unknown): boolean {
@@ -145,12 +161,18 @@ function pathText(path: readonly (string | number)[]): string {
 
 type Kind = 'Object' | 'Array' | 'Date' | 'Map' | 'Set' | 'Bytes' | 'Other'
 
+function nameOf(value: object): string {
+  const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name
+  return typeof name === 'string' && name !== '' ? name : 'a class'
+}
+
 /** What a value is, judged by its shape and not by `instanceof`, which fails for values of another realm. */
 function kindOf(value: object): Kind {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === null) return 'Object'
+  const prototype = Object.getPrototypeOf(value) as object | null
+  if (prototype === null || prototype === Object.prototype) return Array.isArray(value) ? 'Other' : 'Object'
   const parent: unknown = Object.getPrototypeOf(prototype)
-  if (parent === null) return Array.isArray(value) ? 'Other' : 'Object'
+  // The prototype of all objects of another realm, and not that of a class that extends null.
+  if (parent === null) return !Array.isArray(value) && Object.hasOwn(prototype, 'isPrototypeOf') ? 'Object' : 'Other'
   if (ArrayBuffer.isView(value)) {
     const tag = Object.prototype.toString.call(value)
     return tag === '[object Uint8Array]' && isExactly(value, Buffer.isBuffer(value) ? 'Buffer' : 'Uint8Array')
@@ -161,13 +183,23 @@ function kindOf(value: object): Kind {
   if (Array.isArray(value)) return 'Array'
   switch (Object.prototype.toString.call(value)) {
     case '[object Date]':
-      return 'Date'
+      return answers(() => Date.prototype.getTime.call(value)) ? 'Date' : 'Other'
     case '[object Map]':
-      return 'Map'
+      return answers(() => Map.prototype.has.call(value, 0)) ? 'Map' : 'Other'
     case '[object Set]':
-      return 'Set'
+      return answers(() => Set.prototype.has.call(value, 0)) ? 'Set' : 'Other'
     default:
       return 'Other'
+  }
+}
+
+/** Whether the value has what a built-in method works on. Its tag alone is no proof: any class can have it, and a proxy. */
+function answers(call: () => unknown): boolean {
+  try {
+    call()
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -201,7 +233,10 @@ function tagged(value: unknown): unknown {
 
 function taggedProperties(value: Record<string, unknown>): object {
   const copy = Object.create(null) as Record<string, unknown>
-  for (const key of Object.keys(value)) copy[key] = tagged(value[key])
+  for (const key of Object.keys(value)) {
+    // JSON leaves it out, and what is left must not look like a tag.
+    if (value[key] !== undefined) copy[key] = tagged(value[key])
+  }
   const keys = Object.keys(copy)
   return keys.length === 1 && keys[0]!.startsWith('~') ? { '~o': copy } : copy
 }

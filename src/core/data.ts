@@ -1,4 +1,4 @@
-import { decode, defineData, encode } from './codec.js'
+import { decode, defineData, encode, notStorable } from './codec.js'
 import { assertDataKey } from './session.js'
 
 /** Data as a store keeps it: one encoded string per top-level key. */
@@ -21,6 +21,7 @@ export const NO_CHANGES: DataChanges = { set: NO_DATA, remove: [] }
  * @throws SessionError `VALUE_NOT_STORABLE`
  */
 export function changesOf(held: object, stored: EncodedData): DataChanges | undefined {
+  if (Object.getOwnPropertySymbols(held).length > 0) throw notStorable('a value of the session', 'named by a symbol')
   let set: Map<string, string> | undefined
   let kept = 0
   for (const key of Object.keys(held)) {

@@ -30,11 +30,11 @@ export class SessionEngine {
     const resolved = resolveEngineOptions(options)
     const signer = new TokenSigner(resolved.secrets)
     const emit = (event: SessionEvent): void => {
+      // An observer can't break a request, nor end the process by a promise that nobody waits for.
       try {
-        resolved.onEvent?.(event)
-      } catch {
-        // An observer can't break a request.
-      }
+        const done: unknown = resolved.onEvent?.(event)
+        if (done instanceof Promise) done.catch(() => {})
+      } catch {}
     }
     const calls = new StoreCalls(resolved.store, resolved.storeTimeout, (verb, error) => {
       emit({ type: 'store-failed', verb, error })

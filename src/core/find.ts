@@ -20,8 +20,11 @@ export interface Found {
   readonly sight: 'current' | 'unseen' | 'former'
 }
 
-/** How many rotations are followed from one id. More can only follow each other within the grace. */
-const MAX_STEPS = 16
+/**
+ * How many rotations are followed from one id: all that a store can still know of, because an old id may come back, and a
+ * long request end, after every one of them. Only a store that leads in circles has more.
+ */
+const MAX_STEPS = 1024
 
 /**
  * The live record of an id, also when it has moved on to a new one lately. `undefined` if there is none.

@@ -66,7 +66,8 @@ const OF_THE_BODY =
   /^(?:content-|transfer-encoding$|etag$|last-modified$|cache-control$|expires$|location$|set-cookie$|session-token$|accept-ranges$|trailer$|link$)/i
 
 /**
- * Gives a failure as the whole answer. Headers that are not about the body, such as those of CORS, stay.
+ * Gives a failure as the whole answer, unless one has left already. Headers that are not about the body, such as those of
+ * CORS, stay.
  *
  * @param methods - whose `writeHead` and `end` to call: those below a middleware that would dress up the head once more.
  */
@@ -75,6 +76,8 @@ export function answer(
   { statusCode, retryAfter, body }: Failure,
   methods: Readonly<Record<'writeHead' | 'end', (this: unknown, ...args: never[]) => unknown>> = response,
 ): void {
+  // Somebody before the sessions, such as a time-out, may have answered while the store was asked.
+  if (response.headersSent) return
   for (const name of response.getHeaderNames()) {
     if (OF_THE_BODY.test(name) && !/^content-security-policy/i.test(name)) response.removeHeader(name)
   }

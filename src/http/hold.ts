@@ -199,7 +199,7 @@ class Hold {
     try {
       queue.forEach(([method, args], index) => {
         const result = this.#original(method, index === 0 ? this.#changeHead(method, args) : args)
-        flows = method === 'write' && result === true
+        if (method === 'write') flows = result === true
       })
     } catch (error) {
       return this.#cutOff(error)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decode, encode } from '../../src/core/codec.js'
@@ -7,6 +8,16 @@ const roundTrip = (value: unknown): unknown => decode(encode(value, 'value'))
 
 class User {
   id = 1
+}
+
+class LooksLikeAMap {
+  get [Symbol.toStringTag](): string {
+    return 'Map'
+  }
+
+  *[Symbol.iterator](): Generator<readonly [string, number]> {
+    yield ['a', 1]
+  }
 }
 
 describe('what can be stored comes back as what it was', () => {
@@ -72,6 +83,18 @@ describe('what can be stored comes back as what it was', () => {
   test('a property that is undefined counts as absent', () => {
     expect(roundTrip({ a: undefined, b: 1 })).toStrictEqual({ b: 1 })
   })
+
+  test('an object that looks like a tag once its undefined properties are left out', () => {
+    const value = { total: 1n, day: { '~d': 5, note: undefined }, count: { '~n': 'x', note: undefined } }
+    expect(roundTrip(value)).toStrictEqual({ total: 1n, day: { '~d': 5 }, count: { '~n': 'x' } })
+  })
+
+  test('an object without a prototype, and one of another realm', () => {
+    expect(roundTrip(Object.assign(Object.create(null), { a: 1 }))).toStrictEqual({ a: 1 })
+    expect(roundTrip(runInNewContext('({ a: [new Date(5), new Map(), new Set()] })'))).toStrictEqual({
+      a: [new Date(5), new Map(), new Set()],
+    })
+  })
 })
 
 describe('what can not be stored is refused with its path', () => {
@@ -96,6 +119,15 @@ describe('what can not be stored is refused with its path', () => {
     ['cart.buffer', { buffer: new ArrayBuffer(1) }],
     ['cart.map', { map: new (class extends Map {})() }],
     ['cart', { [Symbol('hidden')]: 1 }],
+    ['cart.match', { match: /b(?<rest>.*)/.exec('abc') }],
+    ['cart.list', { list: Object.defineProperty([1], 'toJSON', { value: () => 'other' }) }],
+    ['cart.at', { at: Object.assign(new Date(5), { zone: 'UTC' }) }],
+    ['cart.map', { map: Object.assign(new Map(), { size2: 0 }) }],
+    ['cart.set', { set: Object.assign(new Set(), { size2: 0 }) }],
+    ['cart.hidden', { hidden: Object.defineProperty({ a: 1 }, 'toJSON', { value: () => 'other' }) }],
+    ['cart.looks', { looks: new LooksLikeAMap() }],
+    ['cart.proxy', { proxy: new Proxy(new Map(), {}) }],
+    ['cart.orphan', { orphan: Object.create(Object.create(null, { a: { value: 1 } }) as object) as object }],
   ]
   test.each(samples)('%s', (path, value) => {
     expect(() => encode(value, 'cart')).toThrow(

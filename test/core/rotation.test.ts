@@ -1,7 +1,7 @@
-import { hours, minutes, seconds, type EngineOptions } from 'latchkey/core'
+import { hours, minutes, seconds, type EngineOptions, type OpenSession } from 'latchkey/core'
 import { describe, expect, test } from 'vitest'
 import { TokenSigner } from '../../src/core/token.js'
-import { bare, setUp } from '../support/engine.js'
+import { bare, setUp, type EngineSetup } from '../support/engine.js'
 
 const GRACE = seconds(10)
 
@@ -369,5 +369,43 @@ describe('rotateEvery', () => {
 
   test('is refused with a store that can not rotate', () => {
     expect(() => setUp({ rotateEvery: 1 }, bare)).toThrow(/rotateEvery needs a store with the ability rotating/)
+  })
+})
+
+describe('after forty rotations', () => {
+  async function rotatedOften(): Promise<EngineSetup & { first: string; long: OpenSession; last: string }> {
+    const setup = setUp({ rotateEvery: minutes(1), onReuse: 'revoke', lifetime: hours(100), idleTimeout: hours(100) })
+    const first = await setup.stored({ a: 1, userId: 1 })
+    const long = await setup.open(first)
+    let last = first
+    for (let count = 0; count < 40; count++) {
+      setup.clock.advance(minutes(1))
+      const visit = await setup.open(last)
+      await visit.commit()
+      expect(visit.tokenChange).toBe('set')
+      last = visit.signedToken
+    }
+    return { ...setup, first, long, last }
+  }
+
+  test('the first id is still known for reused', async () => {
+    const { first, last, open, data, events } = await rotatedOften()
+    expect({ ...(await open(first)).session }).toEqual({})
+    expect(events.map(({ type }) => type)).toContain('reuse-detected')
+    expect(await data(last)).toEqual({})
+  })
+
+  test('a request that began before them still ends the session', async () => {
+    const { long, last, data } = await rotatedOften()
+    await long.session.destroy()
+    await long.commit()
+    expect(await data(last)).toEqual({})
+  })
+
+  test('what a request that began before them changed is kept', async () => {
+    const { long, last, data } = await rotatedOften()
+    Object.assign(long.session, { b: 2 })
+    await long.commit()
+    expect(await data(last)).toEqual({ a: 1, userId: 1, b: 2 })
   })
 })

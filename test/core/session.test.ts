@@ -369,6 +369,35 @@ test('an observer that throws breaks nothing', async () => {
   await visit.commit()
 })
 
+test('an observer whose promise rejects breaks nothing, and does not end the process', async () => {
+  const rejected: unknown[] = []
+  const note = (reason: unknown): void => void rejected.push(reason)
+  process.on('unhandledRejection', note)
+  try {
+    const onEvent = (() => Promise.reject(new Error('observer'))) as () => void
+    const visit = await new SessionEngine({ store: new MemoryStore(), secret: 's'.repeat(32), onEvent }).open(
+      [],
+      carrier,
+    )
+    Object.assign(visit.session, { a: 1 })
+    await visit.commit()
+    // Node tells of it once all that was due is done.
+    await new Promise(setImmediate)
+    expect(rejected).toEqual([])
+  } finally {
+    process.off('unhandledRejection', note)
+  }
+})
+
+test('a value whose name is a symbol is refused, because it would be lost', async () => {
+  const visit = await new SessionEngine({ store: new MemoryStore(), secret: 's'.repeat(32) }).open([], carrier)
+  Object.assign(visit.session, { a: 1, [Symbol('cart')]: 2 })
+  await expect(async () => visit.commit()).rejects.toMatchObject({
+    code: 'VALUE_NOT_STORABLE',
+    message: expect.stringContaining('named by a symbol'),
+  })
+})
+
 test('expired records are swept away by themselves', async () => {
   const { vi } = await import('vitest')
   vi.useFakeTimers()

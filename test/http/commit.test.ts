@@ -230,6 +230,45 @@ describe.each(platforms)('on $name', ({ start }) => {
       expect(await json(agent.get('/data'))).toEqual(verb === 'create' ? {} : { cart: '1' })
     })
 
+    test('on load, after somebody before the sessions has answered: that answer stays, and the process lives', async () => {
+      const answers: (() => void)[] = []
+      const { agent, store } = await run(
+        {},
+        {},
+        {
+          before: [(_req, res, next) => (answers.push(() => void res.status(504).end('too late')), next())],
+          plugins: {
+            before: async (app) => {
+              app.addHook('onRequest', (_request, reply, next) => {
+                answers.push(() => void reply.code(504).send('too late'))
+                next()
+              })
+            },
+          },
+        },
+      )
+      await agent.get('/set?cart=1')
+      const failures: unknown[] = []
+      const note = (reason: unknown): void => void failures.push(reason)
+      process.on('unhandledRejection', note)
+      try {
+        const gate = store.hold('load')
+        const answer = agent.get('/data')
+        await gate.reached
+        answers.at(-1)!()
+        expect((await answer).status).toBe(504)
+        store.failWith(new Error('connection refused'), ['load'])
+        gate.open()
+        // Node tells of a rejection once all that was due is done.
+        for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+        store.heal()
+        expect(await json(agent.get('/data'))).toEqual({ cart: '1' })
+        expect(failures).toEqual([])
+      } finally {
+        process.off('unhandledRejection', note)
+      }
+    })
+
     test('and never answers: 503 at the deadline', async () => {
       const { agent, store } = await run({}, { storeTimeout: 30 })
       await agent.get('/set?cart=1')

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import fastifyCompress from '@fastify/compress'
@@ -165,6 +166,25 @@ describe.each(platforms)('on $name', ({ name: platform, start }) => {
     expect(object.statusText).toBe('Fine')
     const flat = await new CookieAgent(opened.at(-1)!.base).get('/write-head-flat')
     expect(flat.headers.getSetCookie()).toEqual(['a=1', 'b=2', expect.stringMatching(/^sessionId=/)])
+  })
+
+  test('whoever waits for "drain" goes on, also when the last that waited with the head was no write', async () => {
+    const { agent, store } = await run({
+      'GET /chunks': async ({ session, raw: { res } }) => {
+        session['via'] = 'chunks'
+        expect(res.write('one')).toBe(false)
+        const drained = once(res, 'drain')
+        res.flushHeaders()
+        await drained
+        res.end(' two')
+        return ANSWERED
+      },
+    })
+    const gate = store.hold('create')
+    const answer = agent.get('/chunks')
+    await gate.reached
+    gate.open()
+    expect(await (await answer).text()).toBe('one two')
   })
 
   test('while the head waits, the response looks sent, with the status that it had', async () => {
