@@ -67,6 +67,24 @@ describe('verbs as express-session has them', () => {
   })
 })
 
+describe('a verb that is called while the end of the request is being stored', () => {
+  test.each([{ a: 1 }, { userId: 1 }])('waits for it, so that the new session %j is stored once', async (first) => {
+    const { engine, open, store, data } = setUp()
+    const visit = await open()
+    Object.assign(visit.session, first)
+    const gate = store.hold('create')
+    const committed = visit.commit()
+    Object.assign(visit.session, { b: 2 })
+    const saved = visit.session.save()
+    const hungUp = visit.commit()
+    gate.open()
+    await Promise.all([committed, saved, hungUp])
+    expect(store.calls.create).toBe(1)
+    expect(await data(visit.signedToken)).toEqual({ ...first, b: 2 })
+    expect(await engine.subjects.count(1)).toBe('userId' in first ? 1 : 0)
+  })
+})
+
 describe('regenerate', () => {
   test('ends the old session and gives a new, empty object; the old object keeps what it held', async () => {
     const { open, stored, data } = setUp()
