@@ -30,11 +30,11 @@ export class SessionEngine {
     const resolved = resolveEngineOptions(options)
     const signer = new TokenSigner(resolved.secrets)
     const emit = (event: SessionEvent): void => {
+      // An observer can't break a request, nor, if it is asynchronous, end the process.
       try {
-        resolved.onEvent?.(event)
-      } catch {
-        // An observer can't break a request.
-      }
+        const told: unknown = resolved.onEvent?.(event)
+        if (told instanceof Promise) told.catch(() => {})
+      } catch {}
     }
     const calls = new StoreCalls(resolved.store, resolved.storeTimeout, (verb, error) => {
       emit({ type: 'store-failed', verb, error })

@@ -56,7 +56,7 @@ export class Door {
       ...engineOptions,
       onEvent: (event) => {
         this.#report(event)
-        onEvent?.(event)
+        return onEvent?.(event)
       },
     })
   }
