@@ -110,8 +110,9 @@ export class OpenSession implements SessionBearer {
   reload(): Promise<void> {
     return this.#inTurn(() =>
       after(this.#record.read(), (written) => {
-        holdData(this.#session, NO_DATA)
-        holdData(this.#session, written.record.data)
+        const data = {}
+        holdData(data, written.record.data)
+        holdAll(this.#session, new Map(Object.entries(data)))
         this.#record.keep(written)
       }),
     )
