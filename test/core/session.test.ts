@@ -2,7 +2,6 @@ import {
   keyOf,
   SessionEngine,
   type Ability,
-  type BySubject,
   type OpenSession,
   type SessionError,
   type SessionStore,
@@ -363,11 +362,11 @@ describe('a store with the five verbs and no abilities', () => {
 })
 
 test('a store that knows subjects but can not rotate keeps the limit at a sign-in all the same', async () => {
-  const withSubjects = (store: SessionStore): SessionStore & BySubject =>
-    Object.assign(bare(store), {
-      abilities: new Set<Ability>(['by-subject']),
-      create: store.create.bind(store),
-    }) as SessionStore & BySubject
+  const withSubjects = (store: SessionStore): SessionStore => ({
+    ...bare(store),
+    abilities: new Set<Ability>(['by-subject']),
+    create: (record, limit) => store.create(record, limit),
+  })
   const { open, stored, store, data, events } = setUp({ maxSessions: 1 }, withSubjects)
   const first = await stored({ userId: 1 })
   const visit = await open(await stored({ cart: 1 }))
