@@ -38,5 +38,5 @@ export type SessionEvent =
   | { readonly type: 'commit-failed'; readonly error: SessionError }
   | { readonly type: 'late-write-dropped'; readonly error: SessionError }
 
-/** Is told of every event. What it throws is ignored: an observer can't break a request. */
+/** Is told of every event. What it throws or rejects with is ignored: an observer can't break a request. */
 export type SessionObserver = (event: SessionEvent) => void

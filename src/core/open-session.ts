@@ -1,5 +1,5 @@
 import { AsideObjects } from './aside.js'
-import { after } from './calls.js'
+import { after, isPromise } from './calls.js'
 import { defineData } from './codec.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_CHANGES, NO_DATA, withChanges, type DataChanges } from './data.js'
@@ -98,7 +98,9 @@ export class OpenSession implements SessionBearer {
   commit(): Awaitable<void> {
     if (this.#underWay) return this.#underWay.then(() => this.commit())
     if (this.#failure) throw this.#failure
-    return after(this.#record.settle(), (isMet) => (isMet ? this.#persist() : this.#persistUnmet()))
+    const done = after(this.#record.settle(), (isMet) => (isMet ? this.#persist() : this.#persistUnmet()))
+    if (isPromise(done)) this.#occupy(done)
+    return done
   }
 
   save(): Promise<void> {
@@ -108,8 +110,9 @@ export class OpenSession implements SessionBearer {
   reload(): Promise<void> {
     return this.#inTurn(() =>
       after(this.#record.read(), (written) => {
-        holdData(this.#session, NO_DATA)
-        holdData(this.#session, written.record.data)
+        const data = {}
+        holdData(data, written.record.data)
+        holdAll(this.#session, new Map(Object.entries(data)))
         this.#record.keep(written)
       }),
     )
@@ -225,11 +228,16 @@ export class OpenSession implements SessionBearer {
       }
     }
     const done = this.#underWay ? this.#underWay.then(run) : run()
-    const settled: Promise<void> = done.then(noop, noop).then(() => {
+    this.#occupy(done)
+    return done
+  }
+
+  /** Has the verbs that come, and the next commit, wait until this is done, well or not. */
+  #occupy(done: PromiseLike<unknown>): void {
+    const settled: Promise<void> = Promise.resolve(done.then(noop, noop)).then(() => {
       if (this.#underWay === settled) this.#underWay = undefined
     })
     this.#underWay = settled
-    return done
   }
 
   /** @throws SessionError `SESSION_GONE` if the session is over once this is done. */

@@ -1,7 +1,8 @@
 import type { SessionContext } from './context.js'
 import { defineData } from './codec.js'
-import { changesOf, holdData, NO_DATA } from './data.js'
+import { changesOf, holdData, NO_DATA, withChanges } from './data.js'
 import { SessionError } from './errors.js'
+import { unreadable } from './find.js'
 import type { SessionRecord } from './record.js'
 import type { Awaitable } from './store.js'
 import { subjectText } from './subject.js'
@@ -86,8 +87,17 @@ export class SubjectSessions {
     const whom = this.#whom(subject)
     const set = changesOf(partial, NO_DATA)?.set ?? NO_DATA
     const remove = Object.keys(partial).filter((key) => !set.has(key))
-    for (const record of await this.#records(whom)) assertSameSubject(this.#context, record, partial)
+    for (const record of await this.#records(whom)) this.#assertSameSubject(record, partial)
     return this.#context.calls.bySubject('updateAll', (store) => store.updateAll(whom, { set, remove }))
+  }
+
+  /** A session that can't be read lets nobody in, and must not keep a change from the others. */
+  #assertSameSubject(record: SessionRecord, partial: Readonly<Record<string, unknown>>): void {
+    try {
+      assertSameSubject(this.#context, record, partial)
+    } catch (error) {
+      unreadable(this.#context, error)
+    }
   }
 
   #records(subject: string): Awaitable<readonly SessionRecord[]> {
@@ -123,7 +133,7 @@ export function assertSameSubject(
   mode: 'merge' | 'replace' = 'merge',
 ): void {
   const data: Record<string, unknown> = {}
-  if (mode === 'merge') holdData(data, record.data)
+  if (mode === 'merge') holdData(data, withChanges(record.data, { set: NO_DATA, remove: Object.keys(partial) }))
   for (const [key, value] of Object.entries(partial)) defineData(data, key, value)
   if (subjectText(options.subject(data)) === record.subject) return
   throw new SessionError(

@@ -3,7 +3,7 @@ import type { Client, SessionContext } from './context.js'
 import { withChanges, type DataChanges, type EncodedData } from './data.js'
 import { sealId, successorOf } from './former.js'
 import { keyOf, newId } from './id.js'
-import type { RecordTimes, RotatePatch, SessionRecord, SignIn } from './record.js'
+import type { RecordTimes, RotatePatch, SessionRecord, SignIn, SubjectLimit } from './record.js'
 import type { Awaitable, Evictions, Outcome } from './store.js'
 
 /** A record that was written, and the id under which it is kept. */
@@ -104,7 +104,7 @@ export function moveRecord(context: SessionContext, { id, record }: Written, mov
     after(
       context.rotates
         ? context.calls.rotate(record.key, next.key, { ...patch, limit })
-        : inTwoSteps(context, record, next),
+        : inTwoSteps(context, record, next, limit),
       (outcome) => {
         if (typeof outcome === 'object') tellEvictions(context, outcome)
         else if (outcome !== 'updated') return outcome
@@ -115,11 +115,16 @@ export function moveRecord(context: SessionContext, { id, record }: Written, mov
 }
 
 /** For a store that can't rotate: the new record first, so that nothing is lost if the second step fails. */
-function inTwoSteps({ calls }: SessionContext, record: SessionRecord, next: SessionRecord): Awaitable<Outcome> {
-  return after(calls.create({ ...next, version: 1 }), () =>
-    after(calls.delete(record.key), (existed): Awaitable<Outcome> => {
+function inTwoSteps(
+  { calls }: SessionContext,
+  record: SessionRecord,
+  next: SessionRecord,
+  limit: SubjectLimit | undefined,
+): Awaitable<Outcome | Evictions> {
+  return after(calls.create({ ...next, version: 1 }, limit), (evictions) =>
+    after(calls.delete(record.key), (existed): Awaitable<Outcome | Evictions> => {
       // It was ended in the meantime, so it must not live on under a new id.
-      return existed ? 'updated' : after(calls.delete(next.key), () => 'gone' as const)
+      return existed ? (evictions ?? 'updated') : after(calls.delete(next.key), () => 'gone' as const)
     }),
   )
 }

@@ -25,6 +25,9 @@ export interface LoginOptions {
   readonly keep?: boolean | readonly string[] | undefined
 }
 
+/** Values for some keys of the data; one that is `undefined` is absent. */
+type Changes<Data extends object> = { readonly [Key in keyof Data]?: Data[Key] | undefined }
+
 /**
  * Signs in and out; reads, changes and ends sessions from outside of their requests, by their id or by their subject.
  * These are the very records that `req.session` uses; a session that is over is never brought back.
@@ -109,7 +112,7 @@ export class SessionService {
    *
    * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`
    */
-  updateAll<Data extends object = SessionData>(subject: unknown, partial: Partial<Data>): Promise<number> {
+  updateAll<Data extends object = SessionData>(subject: unknown, partial: Changes<NoInfer<Data>>): Promise<number> {
     return this.#door.engine.subjects.updateAll(subject, partial as Record<string, unknown>).catch(rethrow)
   }
 
@@ -125,7 +128,11 @@ export class SessionService {
    * @throws SessionError `SUBJECT_CHANGE_REFUSED` if it would then belong to somebody else, `VALUE_NOT_STORABLE`, and
    *   `OPTIONS_INVALID` for a `ttl` that is no positive number.
    */
-  setSession<Data extends object = SessionData>(id: string, data: Partial<Data>, ttl?: Duration): Promise<boolean> {
+  async setSession<Data extends object = SessionData>(
+    id: string,
+    data: Changes<NoInfer<Data>>,
+    ttl?: Duration,
+  ): Promise<boolean> {
     if (ttl !== undefined) assertDuration('ttl', ttl)
     return this.#door.engine.write(id, data as Record<string, unknown>, 'replace', ttl).catch(rethrow)
   }
@@ -136,7 +143,7 @@ export class SessionService {
    *
    * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`
    */
-  updateSession<Data extends object = SessionData>(id: string, partial: Partial<Data>): Promise<boolean> {
+  updateSession<Data extends object = SessionData>(id: string, partial: Changes<NoInfer<Data>>): Promise<boolean> {
     return this.#door.engine.write(id, partial as Record<string, unknown>, 'merge').catch(rethrow)
   }
 

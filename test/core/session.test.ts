@@ -1,4 +1,11 @@
-import { SessionEngine, type OpenSession, type SessionError } from 'latchkey/core'
+import {
+  keyOf,
+  SessionEngine,
+  type Ability,
+  type OpenSession,
+  type SessionError,
+  type SessionStore,
+} from 'latchkey/core'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { FailingStore, ManualClock } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
@@ -64,6 +71,24 @@ describe('verbs as express-session has them', () => {
     gate.open()
     await Promise.all([saved, destroyed])
     expect(await data(token)).toEqual({})
+  })
+})
+
+describe('a verb that is called while the end of the request is being stored', () => {
+  test.each([{ a: 1 }, { userId: 1 }])('waits for it, so that the new session %j is stored once', async (first) => {
+    const { engine, open, store, data } = setUp()
+    const visit = await open()
+    Object.assign(visit.session, first)
+    const gate = store.hold('create')
+    const committed = visit.commit()
+    Object.assign(visit.session, { b: 2 })
+    const saved = visit.session.save()
+    const hungUp = visit.commit()
+    gate.open()
+    await Promise.all([committed, saved, hungUp])
+    expect(store.calls.create).toBe(1)
+    expect(await data(visit.signedToken)).toEqual({ ...first, b: 2 })
+    expect(await engine.subjects.count(1)).toBe('userId' in first ? 1 : 0)
   })
 })
 
@@ -150,6 +175,16 @@ describe('reload and save', () => {
     Object.assign(mine.session, { a: 'changed', c: 3 })
     await mine.session.reload()
     expect({ ...mine.session }).toEqual({ a: 1, b: 2 })
+  })
+
+  test('reload of what can no longer be read drops nothing', async () => {
+    const { open, stored, store } = setUp()
+    const visit = await open(await stored({ a: 1, b: 2 }))
+    await store.update(keyOf(visit.id), { set: new Map([['b', '{']]), remove: [] })
+    await expect(visit.session.reload()).rejects.toEqual(withCode('RECORD_UNREADABLE'))
+    expect({ ...visit.session }).toEqual({ a: 1, b: 2 })
+    await visit.commit()
+    expect(store.calls.update).toBe(1)
   })
 
   test('reload of a session that is over rejects with SESSION_GONE', async () => {
@@ -324,6 +359,23 @@ describe('a store with the five verbs and no abilities', () => {
     await expect(rotated).rejects.toEqual(withCode('SESSION_GONE'))
     expect(await data(visit.signedToken)).toEqual({})
   })
+})
+
+test('a store that knows subjects but can not rotate keeps the limit at a sign-in all the same', async () => {
+  const withSubjects = (store: SessionStore): SessionStore => ({
+    ...bare(store),
+    abilities: new Set<Ability>(['by-subject']),
+    create: (record, limit) => store.create(record, limit),
+  })
+  const { open, stored, store, data, events } = setUp({ maxSessions: 1 }, withSubjects)
+  const first = await stored({ userId: 1 })
+  const visit = await open(await stored({ cart: 1 }))
+  Object.assign(visit.session, { userId: 1 })
+  await visit.commit()
+  expect(await store.count('1')).toBe(1)
+  expect(await data(first)).toEqual({})
+  expect(await data(visit.signedToken)).toEqual({ cart: 1, userId: 1 })
+  expect(events.map(({ type }) => type)).toContain('evicted')
 })
 
 describe('subjects', () => {

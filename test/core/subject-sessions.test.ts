@@ -1,4 +1,4 @@
-import { days, hours, minutes, type Duration, type OpenSession } from 'latchkey/core'
+import { days, hours, keyOf, minutes, type Duration, type OpenSession } from 'latchkey/core'
 import type { StoreVerb } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
 import { bare, setUp, type EngineSetup } from '../support/engine.js'
@@ -113,6 +113,22 @@ describe('the sessions of a subject', () => {
     await engine.subjects.updateAll(1, { count: 10 })
     await visit.session.update((draft: { count?: number }) => void (draft.count = (draft.count ?? 0) + 1))
     expect(await data(token)).toEqual({ userId: 1, count: 11 })
+  })
+
+  test("get new values also where one of them can no longer be read, unless that would then be somebody else's", async () => {
+    const { engine, open, stored, data, store, events } = setUp()
+    const tokens = [await stored({ userId: 1 }), await stored({ userId: 1 })]
+    const { id } = await open(tokens[1])
+    await store.update(keyOf(id), { set: new Map([['a', '{']]), remove: [] })
+    expect(await engine.subjects.updateAll(1, { role: 'reader' })).toBe(2)
+    expect(await data(tokens[0]!)).toEqual({ userId: 1, role: 'reader' })
+    expect(events).toContainEqual(expect.objectContaining({ type: 'record-unreadable' }))
+    expect(await data(tokens[1]!)).toEqual({})
+
+    await engine.subjects.revokeAll(1)
+    const last = await open(await stored({ userId: 1 }))
+    await store.update(keyOf(last.id), { set: new Map([['userId', '{']]), remove: [] })
+    await expect(engine.subjects.updateAll(1, { userId: 2 })).rejects.toMatchObject({ code: 'SUBJECT_CHANGE_REFUSED' })
   })
 
   test('get no values with which one would belong to somebody else, not even some of them', async () => {

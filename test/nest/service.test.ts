@@ -140,7 +140,7 @@ describe.each(adapters)('on $name', (adapter) => {
 
   test.each([0, -1, Number.NaN, Infinity, '5m'])('a ttl of %s is refused', async (ttl) => {
     const { service, id } = await start()
-    expect(() => service.setSession<Data>(id, { userId: '1' }, ttl as number)).toThrow(/ttl is/)
+    await expect(service.setSession<Data>(id, { userId: '1' }, ttl as number)).rejects.toThrow(/ttl is/)
   })
 
   test('what can not be stored is refused with its path', async () => {
