@@ -80,7 +80,7 @@ export function keptInSqlite(path: string): Kept {
     let sessions = 0
     for (const { name } of all("SELECT name FROM sqlite_schema WHERE type = 'table'")) {
       const rows = all(`SELECT * FROM "${String(name)}"`)
-      sessions += rows.filter((row) => row['moved_until'] === null).length
+      sessions += rows.filter((row) => row['moved'] === null).length
       texts.push(...rows.flatMap(textsIn))
     }
     return { sessions, texts }
