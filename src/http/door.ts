@@ -50,7 +50,7 @@ export class Door {
     const { cookie, transports, log, onEvent, ...engineOptions } = options
     this.cookie = resolveCookieOptions(cookie)
     this.transports = resolveTransports(transports)
-    this.#log = log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`)))
+    this.#log = log === false ? () => {} : unfailing(log ?? ((line) => console.warn(`[latchkey] ${line}`)))
     this.#trustProxy = trustProxy
     this.engine = new SessionEngine({
       ...engineOptions,
@@ -137,6 +137,15 @@ export class Door {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** A log that fails can't keep an answer from leaving. */
+function unfailing(log: (line: string) => void): (line: string) => void {
+  return (line) => {
+    try {
+      log(line)
+    } catch {}
+  }
 }
 
 /** A store that is away is told of at most this often, in milliseconds. */

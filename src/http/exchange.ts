@@ -73,7 +73,7 @@ export class Exchange implements Carrier, HeadKeeper {
     const address = typeof ip === 'string' ? ip : (socket as { remoteAddress?: string } | undefined)?.remoteAddress
     // Behind a proxy that passes on what a client says of itself it may be any text.
     const isTooLong = address !== undefined && address.length > MAX_ADDRESS
-    return { device: deviceLabel(this.#request.headers['user-agent']), ip: isTooLong ? undefined : address }
+    return { device: deviceLabel(this.#request.headers['user-agent']), ip: isTooLong ? undefined : plain(address) }
   }
 
   /**
@@ -171,6 +171,11 @@ export class Exchange implements Carrier, HeadKeeper {
 }
 
 const NO_TOKENS: readonly string[] = []
+
+/** An IPv4 address that a socket for both kinds shows as one of IPv6 (RFC 4291, section 2.5.5.2) as people know it. */
+function plain(address: string | undefined): string | undefined {
+  return address?.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}
 
 /** The token of an Authorization header, if it has the form of ours; a JWT or another scheme is somebody else's. */
 function bearerToken(header: string | undefined): string | undefined {

@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import express from 'express'
+import { sessions } from 'latchkey/express'
+import { MemoryStore } from 'latchkey/stores/memory'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { deviceLabel } from '../../src/http/device.js'
@@ -50,4 +55,20 @@ describe('the label of a device', () => {
       }),
     )
   })
+})
+
+test('an IPv4 address is kept as such, also where the server listens for IPv6 as well', async () => {
+  const middleware = sessions({ secret: 's'.repeat(32), store: new MemoryStore() })
+  const app = express().use(middleware)
+  app.get('/', (request, response) => {
+    Object.assign(request.session, { userId: 1 })
+    response.end()
+  })
+  const server = app.listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })
+  expect(await middleware.engine.subjects.list(1)).toMatchObject([{ ip: '127.0.0.1' }])
+  server.close()
+  await middleware.close()
 })

@@ -1,4 +1,4 @@
-import { SessionEngine, type EngineOptions } from 'latchkey/core'
+import { SessionEngine, SessionError, type EngineOptions } from 'latchkey/core'
 import { sessions } from 'latchkey/express'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { expect, test } from 'vitest'
@@ -15,4 +15,19 @@ test.each([
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
   process.off('unhandledRejection', listener)
   expect(unhandled).toEqual([])
+})
+
+test('a log that fails does not keep the observer from being told', () => {
+  const told: string[] = []
+  const { engine } = sessions({
+    store: new MemoryStore(),
+    secret: 's'.repeat(32),
+    log: () => {
+      throw new Error('log')
+    },
+    onEvent: ({ type }) => void told.push(type),
+  })
+  const error = new SessionError('RECORD_UNREADABLE', 'unreadable')
+  engine.emit({ type: 'record-unreadable', error })
+  expect(told).toEqual(['record-unreadable'])
 })

@@ -184,7 +184,7 @@ describe.each(adapters)('on $name', (adapter) => {
       expect((await look(ann)).data).toEqual({ userId: 7, email: ANN.email })
     })
 
-    test.each([{}, { id: null }, { id: '' }, { email: 'ann@example.com' }])(
+    test.each([null, {}, { id: null }, { id: '' }, { email: 'ann@example.com' }])(
       'of a user without an id (%j) is refused, and nobody is signed in',
       async (user) => {
         const { agent, store } = await start()
