@@ -1,19 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
-import { CALLS_EACH } from './measure.mjs'
-
-/** How much longer it may take among many sessions than among few. */
-const LIMITS = { list: 2, load: 1.2 }
-
-const WHAT = { list: 'list the ten sessions of a user', count: 'count them', load: 'load one session' }
+import { CALLS, measures } from './measure.mjs'
 
 /** Prints what was measured and keeps it in a folder. Answers whether the limits are held. */
-export function write(folder, { store, base, count, arguments: args, atBase, atCount, filling, about }) {
+export function write(folder, { store, base, count, rounds, arguments: args, atBase, atCount, filling, about }) {
   const { bytes, ...versions } = about
-  const rows = Object.keys(WHAT).map((name) => {
+  const rows = Object.entries(measures).map(([name, { limit }]) => {
     const ratio = atCount[name] / atBase[name]
-    const limit = LIMITS[name]
     return { name, atBase: atBase[name], atCount: atCount[name], ratio, limit, isHeld: !(ratio > limit) }
   })
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -30,7 +24,7 @@ export function write(folder, { store, base, count, arguments: args, atBase, atC
     versions: { latchkey: version, node: process.versions.node, ...versions },
     filling: { ...filling, bytesPerSession: Math.round(bytes / count) },
     unit: 'microseconds, median',
-    calls: CALLS_EACH,
+    calls: rounds * CALLS,
     base,
     count,
     rows,
@@ -47,7 +41,7 @@ function markdown({ store, date, command, machine, versions, filling, calls, bas
   const number = (value) => value.toLocaleString('en')
   const cells = rows.map(({ name, atBase, atCount, ratio, limit, isHeld }) => {
     const bound = limit === undefined ? '' : `${isHeld ? '' : '**not held:** '}at most ${limit}`
-    return `| ${WHAT[name]} | ${atBase.toFixed(1)} µs | ${atCount.toFixed(1)} µs | ${ratio.toFixed(2)} | ${bound} |`
+    return `| ${name} | ${atBase.toFixed(1)} µs | ${atCount.toFixed(1)} µs | ${ratio.toFixed(2)} | ${bound} |`
   })
   const made = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return `# The sessions of one user, on ${store}
@@ -56,8 +50,8 @@ function markdown({ store, date, command, machine, versions, filling, calls, bas
 | --- | ---: | ---: | ---: | --- |
 ${cells.join('\n')}
 
-Medians of ${number(calls)} calls each, every one for another user or session, one after the other from one process. Ten sessions for
-each user; ${number(filling.sessions)} were stored in ${filling.seconds.toFixed(1)} s and take ${filling.bytesPerSession} bytes each.
+Medians of ${number(calls)} calls each, one after the other from one process. Ten sessions for each user;
+${number(filling.sessions)} were stored in ${filling.seconds.toFixed(1)} s and take ${filling.bytesPerSession} bytes each.
 
 - Date: ${date}
 - Command: \`${command}\`
