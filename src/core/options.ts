@@ -41,7 +41,10 @@ export interface EngineOptions {
    * session. Default: `report`.
    */
   readonly onReuse?: 'report' | 'revoke' | undefined
-  /** How long a session lives, used or not, that was signed in with `remember: true`. Default: 30 days. */
+  /**
+   * How long a session lives that was signed in with `remember: true`; where that is longer than `lifetime`, used or not.
+   * Default: 30 days.
+   */
   readonly rememberFor?: Duration | undefined
   /**
    * Whom a session belongs to, read from its data: a string, a number, a bigint, or `undefined` for nobody. When it

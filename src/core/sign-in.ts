@@ -3,7 +3,10 @@ import { SessionError } from './errors.js'
 
 /** How somebody is signed in. */
 export interface SignInOptions {
-  /** How long the session lives, used or not, in milliseconds. The cookie then outlives the browser. Default: as any other. */
+  /**
+   * How long the session lives, in milliseconds; where that is longer than `lifetime`, used or not. The cookie then outlives
+   * the browser. Default: as any other.
+   */
   readonly remember?: Duration | undefined
   /**
    * What the session held before and keeps: everything, nothing, or the keys named. Default: everything, but nothing of a

@@ -14,8 +14,8 @@ import { recipeData, recipeUser } from './session.user.js'
 /** How {@link SessionService.login} signs somebody in. */
 export interface LoginOptions {
   /**
-   * Keeps the session, used or not, for the option `rememberFor` (30 days), or for so many milliseconds; its cookie outlives
-   * the browser. Default: it lives as any other.
+   * Keeps the session for the option `rememberFor` (30 days), or for so many milliseconds; where that is longer than
+   * `lifetime`, used or not. Its cookie outlives the browser. Default: it lives as any other.
    */
   readonly remember?: boolean | Duration | undefined
   /**
