@@ -89,8 +89,8 @@ describe('every read costs two Redis round trips (GET, EXPIRE); on @fastify/sess
         const { browser } = await warm()
         const sent = await commandsOf(() => browser.get('/set?changed=2'))
         expect(names(sent)).toEqual(['HGETALL', 'EVALSHA'])
-        expect(sent[1]).toContain(':changed')
-        expect(sent[1]).not.toContain(':kept')
+        expect(sent[1]).toContain('changed')
+        for (const other of [':a', 'userId']) expect(sent[1]).not.toContain(other)
       })
 
       test('a value that is set to what it was costs nothing', async () => {
@@ -125,7 +125,10 @@ describe('promise 7: reading costs one store call, writing sends only what chang
       const { browser, store } = await start()
       await browser.get('/set?a=1')
       for (const path of ['/data', '/', '/data']) await browser.get(path)
-      expect(store.calls).toEqual({ load: 3, create: 1, update: 0, touch: 0, delete: 0, rotate: 0, sweep: 0 })
+      expect(Object.entries(store.calls).filter(([, count]) => count > 0)).toEqual([
+        ['load', 3],
+        ['create', 1],
+      ])
     })
 
     test('an empty visit is no call, and leaves nothing in the store and no cookie', async () => {

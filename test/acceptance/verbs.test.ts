@@ -30,14 +30,16 @@ describe('the verbs of a session, over HTTP', () => {
       expect((await kept()).sessions).toBe(1)
     })
 
-    test('rotate: the same session under a new id; the old one is dead', async () => {
-      const { browser, kept } = await start({ 'GET /rotate': ({ session }) => session.rotate() })
+    test('rotate: the same session under a new id; the old one is dead once the new one was seen, after the grace', async () => {
+      const { browser, kept, clock } = await start({ 'GET /rotate': ({ session }) => session.rotate() })
       await browser.get('/set?userId=42&cart=1')
       const before = browser.copy()
       const { handle } = (await json(browser.get('/id'))) as { handle: string }
       await browser.get('/rotate')
       expect(await dataOf(browser)).toEqual({ userId: '42', cart: '1' })
       expect(await json(browser.get('/id'))).toMatchObject({ handle })
+      expect(await dataOf(before)).toEqual({ userId: '42', cart: '1' })
+      clock.advance(10_000)
       expect(await dataOf(before)).toEqual({})
       expect((await kept()).sessions).toBe(1)
     })
