@@ -70,9 +70,9 @@ async function leave(
     const changed = fieldsOf(now)
     if (patch.ifVersion !== undefined && numbersIn(changed).version !== patch.ifVersion) return 'conflict'
     if ((await records.change(newKey, changesBetween(seen, changed, patch))) !== 'updated') {
-      // The session was ended under its new key: then it has ended.
-      await leaveOnce(commands, key, newKey, copied, ['', ''])
-      return 'gone'
+      // The session was ended under its new key: then it has ended. Where the old one has rotated meanwhile, it is not yet.
+      const [ended] = await leaveOnce(commands, key, newKey, copied, ['', ''])
+      return ended === 'rotated' ? 'rotated' : 'gone'
     }
     seen = changed
   }
