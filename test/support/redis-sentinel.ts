@@ -47,8 +47,11 @@ export async function startSentinel(): Promise<RedisSentinel> {
     )
   }
   const settle = async (): Promise<void> => {
-    const now = await master()
-    await until(async () => Number(await now.command('WAIT', '1', '1000')) === 1, 'the replica has everything')
+    // Not by WAIT, which waits for the writes of its own connection only.
+    const due = offsetIn(await roleOf(await master()), 'master_repl_offset')
+    const now = await replica()
+    const has = async (): Promise<boolean> => offsetIn(await roleOf(now), 'slave_repl_offset') >= due
+    await until(has, 'the replica has everything')
   }
   await until(isReady, 'Sentinel knows the replica')
   return {
@@ -107,6 +110,10 @@ async function startWatch(master: RedisServer): Promise<Watch> {
 
 async function roleOf(server: RedisServer): Promise<string> {
   return String(await server.command('INFO', 'replication').catch(() => ''))
+}
+
+function offsetIn(role: string, name: string): number {
+  return Number(new RegExp(`${name}:(\\d+)`).exec(role)?.[1] ?? -1)
 }
 
 function pairs(flat: readonly string[]): [string, string][] {
