@@ -74,7 +74,8 @@ describe('several processes on one file', () => {
     again.close()
   })
 
-  test('that start on a file which is not there yet: all can use it', async () => {
+  // Sixty processes: on a machine that is busy they take a while.
+  test('that start on a file which is not there yet: all can use it', { timeout: 60_000 }, async () => {
     const starters = Array.from({ length: 6 }, start)
     await Promise.all(starters.map(answer))
     for (let round = 0; round < 20; round++) {
