@@ -25,7 +25,10 @@ export class Background {
     if (formerKey === undefined) return
     const confirming = (): Awaitable<boolean> =>
       after(calls.confirm(key, formerKey, now + options.rotationGrace), () => true)
-    this.#confirming = quietly(confirming, false)
+    const confirmed = quietly(confirming, false)
+    this.#confirming = confirmed
+    // A verb in the middle of the request knows it then, too.
+    if (isPromise(confirmed)) void confirmed.then((isConfirmed) => (this.#confirming = isConfirmed))
   }
 
   /** Whether the former id is known to be on its way out: only then may the session rotate once more. */

@@ -7,10 +7,10 @@ import { plan } from './plans.js'
 import { setting } from './steps.js'
 import type { Pass } from './watched-store.js'
 
-const USUAL: Readonly<Record<string, number>> = { memory: 300, sqlite: 100 }
+const USUAL: Readonly<Record<string, number>> = { memory: 500, sqlite: 150 }
 
 describe.each(gatedStores)('clients who act at the same time, in any order of their calls, on $name', (gated) => {
-  const parameters = runs(USUAL[gated.name] ?? 80)
+  const parameters = runs(USUAL[gated.name] ?? 120)
 
   afterAll(gated.stop)
 

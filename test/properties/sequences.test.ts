@@ -5,7 +5,7 @@ import { runs, timeFor } from './counts.js'
 import { setting, steps } from './steps.js'
 import { World } from './world.js'
 
-const USUAL: Readonly<Record<string, number>> = { memory: 300, sqlite: 60, redis: 50 }
+const USUAL: Readonly<Record<string, number>> = { memory: 500, sqlite: 100, redis: 80 }
 
 describe.each(stores)('any sequence of steps of several requests, on $name', (shipped) => {
   const parameters = runs(USUAL[shipped.name] ?? 30)

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Awaitable, SessionStore } from 'latchkey/core'
 
 /** Stands before every call of a store, or every command of a client: makes it, at once or when it is time. */
@@ -31,7 +32,11 @@ export class Settling {
     return answer
   }
 
+  /** Also what is done with the answers, as far as that takes no other call. */
   async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending)
+    while (this.#pending.size > 0) {
+      await Promise.all(this.#pending)
+      await nextTurn()
+    }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * How many times a race is run. By default as often as fits into `npm test`; `npm run test:soak` does all that the library
- * promises to have stood, and anybody may by the environment:
+ * How many times a race is run. By default as often as the library promises to stand it; `npm run test:soak` does more, and
+ * so can anybody by the environment, or less:
  *
  * - `RACE_ROUNDS`: rounds of 50 parallel logins, on each store.
  * - `RACES`: races of two requests on Redis.

@@ -7,10 +7,8 @@ import { begin, engineOn, openStores, read, visit } from './engines.js'
 const LOGINS = 50
 const MAX_SESSIONS = 5
 
-const USUAL: Readonly<Record<string, number>> = { memory: 200, sqlite: 200, redis: 40 }
-
 describe.each(stores)('50 parallel logins of one user with maxSessions 5, on $name', (shipped) => {
-  const rounds = counted('RACE_ROUNDS', USUAL[shipped.name] ?? 20)
+  const rounds = counted('RACE_ROUNDS', 200)
 
   afterAll(shipped.stop)
 
