@@ -1,4 +1,4 @@
-import { SessionError } from '../../core/errors.js'
+import { keyTaken, SessionError } from '../../core/errors.js'
 import {
   isNested,
   isTaken,
@@ -10,7 +10,7 @@ import {
   type SqliteValue,
 } from './driver.js'
 import { prepareTable } from './layout.js'
-import { taken, unreadable, type Row } from './row.js'
+import { unreadable, type Row } from './row.js'
 import type { Statement } from './statements.js'
 
 /**
@@ -155,6 +155,6 @@ const PART: Transaction & { readonly begin: string } = {
 }
 
 function translated(error: unknown): unknown {
-  if (isTaken(error)) return taken()
+  if (isTaken(error)) return keyTaken()
   return isUnreadable(error) ? unreadable(reason(error)) : error
 }
