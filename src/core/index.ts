@@ -30,6 +30,7 @@ export {
   type Closing,
   type Evictions,
   type Outcome,
+  type Probing,
   type Rotating,
   type SessionStore,
   type Sweeping,

@@ -4,6 +4,7 @@ import { SessionEngine } from '../core/engine.js'
 import { SessionError } from '../core/errors.js'
 import type { SessionEvent } from '../core/events.js'
 import { refuseUnknown } from '../core/options.js'
+import { Countdown } from './countdown.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
 import { answer, failureOf } from './failure.js'
 import { holdHead } from './hold.js'
@@ -38,6 +39,7 @@ export class Door {
   readonly transports: ReadonlySet<Transport>
   readonly #log: (line: string) => void
   readonly #trustProxy: () => string
+  readonly #heads = new Countdown()
   #hasWarned = false
   #lastStoreLine = -Infinity
 
@@ -72,12 +74,13 @@ export class Door {
     if (visited[EXCHANGE]) return next()
     const exchange = new Exchange(this, request, response, connection)
     visited[EXCHANGE] = exchange
+    this.#heads.begin()
     Object.defineProperty(request, 'session', SESSION_PROPERTY)
     let opened
     try {
       opened = exchange.open()
     } catch (error) {
-      return answer(response, failureOf(error))
+      return this.#refuse(response, error)
     }
     if (!isPromise(opened)) {
       holdHead(response, exchange)
@@ -88,8 +91,32 @@ export class Door {
         holdHead(response, exchange)
         next()
       },
-      (error: unknown) => answer(response, failureOf(error)),
+      (error: unknown) => this.#refuse(response, error),
     )
+  }
+
+  /** The head of an answer has left, or never will. */
+  headLeft(): void {
+    this.#heads.end()
+  }
+
+  /**
+   * Lets go of everything: waits for the requests that are under way to be committed, {@link CLOSE_WITHIN} at most, and then
+   * for what the engine has under way. Twice is not an error.
+   */
+  async close(): Promise<void> {
+    await this.#heads.isOver(CLOSE_WITHIN)
+    await this.engine.close()
+  }
+
+  /** As {@link SessionEngine.ready}; where that fails, nothing is left behind that would keep the process alive. */
+  async ready(): Promise<void> {
+    try {
+      await this.engine.ready()
+    } catch (error) {
+      await this.engine.close().catch(() => {})
+      throw error
+    }
   }
 
   /** The error for a cookie that this connection can't deliver; told as an event, and in the log the first time. */
@@ -116,6 +143,11 @@ export class Door {
   /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
   refused(error: unknown): void {
     this.#log(`A session was not saved, and the client was told so. Cause: ${reasonOf(error)}`)
+  }
+
+  #refuse(response: ServerResponse, error: unknown): void {
+    this.headLeft()
+    answer(response, failureOf(error))
   }
 
   /** An outage, or a connection that can't carry the cookie, would write the same line with every request. */
@@ -147,6 +179,9 @@ function unfailing(log: (line: string) => void): (line: string) => void {
     } catch {}
   }
 }
+
+/** How long closing waits for requests that are under way, in milliseconds. */
+const CLOSE_WITHIN = 5000
 
 /** A store that is away is told of at most this often, in milliseconds. */
 const STORE_LINE_INTERVAL = 10_000

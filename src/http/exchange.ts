@@ -37,6 +37,7 @@ export class Exchange implements Carrier, HeadKeeper {
   #isBearer = false
   #isPresented = false
   #isRead = false
+  #isHeadGone = false
 
   constructor(door: Door, request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts) {
     this.#door = door
@@ -105,6 +106,12 @@ export class Exchange implements Carrier, HeadKeeper {
     const open = this.#open
     if (!open || (!this.#isRead && !open.isUnsettled)) return
     return open.commit()
+  }
+
+  headGone(): void {
+    if (this.#isHeadGone) return
+    this.#isHeadGone = true
+    this.#door.headLeft()
   }
 
   headChanges(): HeadChanges | undefined {

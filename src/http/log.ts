@@ -9,6 +9,10 @@ export function lineOf(event: SessionEvent): string | undefined {
       return event.error.message
     case 'store-failed':
       return text(event.error)
+    case 'store-down':
+      return `The session store is down. It is not asked any more, and tried again and again in the background. ${text(event.error)}`
+    case 'store-up':
+      return `The session store is back. It was down for ${(event.downFor / 1000).toFixed(1)} s.`
     case 'commit-failed':
       // These two have a line of their own.
       if (event.error.code === 'STORE_UNAVAILABLE' || event.error.code === 'COOKIE_UNDELIVERABLE') return undefined

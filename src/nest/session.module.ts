@@ -1,4 +1,4 @@
-import { Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common'
+import { Inject, Logger, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
 import { Door } from '../http/door.js'
 import { SESSION_DOOR } from './session.constants.js'
@@ -17,7 +17,8 @@ import { SessionService } from './session.service.js'
  * example from `ConfigService`.
  *
  * Global unless told otherwise (`isGlobal: false`). Mounts itself on Express and on Fastify, before all middleware, so that
- * `req.session` and `@Session()` work everywhere. When the application shuts down, it closes what the store opened.
+ * `req.session` and `@Session()` work everywhere. The application is initialized when the store can be used; while it can't be
+ * for `startTimeout`, `init` and `listen` reject. When the application shuts down, it closes what the store opened.
  *
  * @throws SessionError `OPTIONS_INVALID` at start-up for options that can't work.
  */
@@ -34,7 +35,7 @@ import { SessionService } from './session.service.js'
   ],
   exports: [SESSION_DOOR, MODULE_OPTIONS_TOKEN, SessionService, SessionMiddleware, SessionAuthGuard],
 })
-export class SessionModule extends ConfigurableModuleClass implements OnApplicationShutdown {
+export class SessionModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   readonly #door: Door
 
   constructor(@Inject(SESSION_DOOR) door: Door) {
@@ -42,8 +43,12 @@ export class SessionModule extends ConfigurableModuleClass implements OnApplicat
     this.#door = door
   }
 
+  onModuleInit(): Promise<void> {
+    return this.#door.ready()
+  }
+
   onApplicationShutdown(): Promise<void> {
-    return this.#door.engine.close()
+    return this.#door.close()
   }
 }
 
