@@ -35,3 +35,4 @@ export {
   type Sweeping,
 } from './store.js'
 export type { SessionInfo, SubjectSessions } from './subject-sessions.js'
+export type { UnavailableSession } from './unavailable-session.js'
