@@ -4,8 +4,9 @@ export type { SessionEvent, SessionObserver } from './core/events.js'
 export type { SessionInfo } from './core/subject-sessions.js'
 export type { Session, SessionCookie, SessionData, SessionVerbs, VerbCallback } from './core/session.js'
 export type { CookieOptions, SessionOptions, Transport } from './http/options.js'
-export { CurrentUser, Public, Roles } from './nest/session.decorators.js'
+export { CurrentUser, OnStoreDown, Public, Roles, SkipCsrf } from './nest/session.decorators.js'
 export {
+  CrossSiteRequestException,
   SessionGoneException,
   SessionLimitException,
   SessionStoreUnavailableException,
