@@ -56,7 +56,7 @@ export function siteSaid({ headers }: Pick<IncomingMessage, 'headers'>): SiteSai
  * @throws SessionError `OPTIONS_INVALID` for what no browser would send as `Origin`, with the mend.
  */
 export function resolveTrustedOrigins(given: readonly string[] | undefined): ReadonlySet<string> {
-  const list: unknown = given ?? []
+  const list: unknown = given === undefined ? [] : given
   if (!Array.isArray(list)) {
     throw invalid(`trustedOrigins is ${shown(list)}. Give a list of origins, such as ['https://app.example.com'].`)
   }

@@ -49,8 +49,7 @@ export class Door {
   readonly #trustProxy: () => string
   #hasWarned = false
   #wasPassedOver = false
-  #lastStoreLine = -Infinity
-  #lastCrossSiteLine = -Infinity
+  readonly #lastLines = new Map<string, number>()
 
   /**
    * @param trustProxy - how this platform is told that a proxy in front of it speaks HTTPS
@@ -109,10 +108,13 @@ export class Door {
     if (typeof this.#onStoreDown !== 'function') return this.#onStoreDown
     try {
       const policy: unknown = this.#onStoreDown(request as never)
+      // What it would answer later is too late, and must not end the process.
+      if (policy instanceof Promise) policy.catch(() => {})
       assertStoreDownPolicy('What onStoreDown answered', policy)
       return policy
     } catch (error) {
-      this.#log(`A request was refused while the store is down, because onStoreDown failed. Cause: ${reasonOf(error)}`)
+      const line = `A request was refused while the store is down, because onStoreDown failed. Cause: ${reasonOf(error)}`
+      this.#logSeldom('onStoreDown', line)
       return 'refuse'
     }
   }
@@ -179,16 +181,15 @@ export class Door {
       if (this.#hasWarned) return
       this.#hasWarned = true
     }
-    if (event.type === 'store-failed') {
-      const now = performance.now()
-      if (now - this.#lastStoreLine < STORE_LINE_INTERVAL) return
-      this.#lastStoreLine = now
-    }
-    if (event.type === 'cross-site-refused') {
-      const now = performance.now()
-      if (now - this.#lastCrossSiteLine < STORE_LINE_INTERVAL) return
-      this.#lastCrossSiteLine = now
-    }
+    if (event.type === 'store-failed' || event.type === 'cross-site-refused') this.#logSeldom(event.type, line)
+    else this.#log(line)
+  }
+
+  /** For what would write the same line with every request. */
+  #logSeldom(topic: string, line: string): void {
+    const now = performance.now()
+    if (now - (this.#lastLines.get(topic) ?? -Infinity) < LINE_INTERVAL) return
+    this.#lastLines.set(topic, now)
     this.#log(line)
   }
 }
@@ -209,7 +210,7 @@ function unfailing(log: (line: string) => void): (line: string) => void {
 }
 
 /** A store that is away, and requests of other sites, are told of at most this often, in milliseconds. */
-const STORE_LINE_INTERVAL = 10_000
+const LINE_INTERVAL = 10_000
 
 /** The exchange of a raw request, if it came through a door. */
 export function exchangeOf(request: object): Exchange | undefined {

@@ -152,7 +152,7 @@ export function resolveCrossSite({
  * @throws SessionError `OPTIONS_INVALID`
  */
 export function resolveStoreDown(given: SessionOptions['onStoreDown']): NonNullable<SessionOptions['onStoreDown']> {
-  const policy = given ?? 'refuse'
+  const policy = given === undefined ? 'refuse' : given
   if (typeof policy !== 'function') assertStoreDownPolicy('onStoreDown', policy)
   return policy
 }
