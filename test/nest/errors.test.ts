@@ -2,6 +2,7 @@ import {
   Catch,
   Controller,
   Get,
+  Inject,
   Injectable,
   Module,
   Query,
@@ -49,7 +50,7 @@ class SavingGuard implements CanActivate {
 class AppController {
   readonly #service: SessionService
 
-  constructor(service: SessionService) {
+  constructor(@Inject(SessionService) service: SessionService) {
     this.#service = service
   }
 
@@ -188,7 +189,7 @@ describe.each(adapters)('on $name', (adapter) => {
     class EveryFilter implements ExceptionFilter {
       readonly #host: HttpAdapterHost
 
-      constructor(host: HttpAdapterHost) {
+      constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
         this.#host = host
       }
 
