@@ -2,6 +2,7 @@ import { after, isPromise, StoreCalls } from './calls.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_DATA } from './data.js'
 import type { Duration } from './duration.js'
+import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
 import { endRecord, findRecord, unreadable, type Found } from './find.js'
 import { ID_LENGTH } from './id.js'
@@ -14,6 +15,7 @@ import { subjectText } from './subject.js'
 import { assertSameSubject, SubjectSessions } from './subject-sessions.js'
 import { Sweeper } from './sweeper.js'
 import { idOf, TokenSigner } from './token.js'
+import { UnavailableSession } from './unavailable-session.js'
 
 /**
  * The middle of the house: opens a session at the start of a request and commits it before the headers leave. Knows
@@ -65,6 +67,11 @@ export class SessionEngine {
   open(tokens: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+  }
+
+  /** The session of a request that can't have its own: without data, and `error` is the answer to every verb. */
+  unavailable(error: SessionError): UnavailableSession {
+    return new UnavailableSession(this.#context, error)
   }
 
   /** The present moment by the clock of the options, in epoch milliseconds. */

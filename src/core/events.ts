@@ -13,6 +13,8 @@ import type { SessionError } from './errors.js'
  *   that this one does not lead to (`rotated`); what the request changed was dropped.
  * - `write-conflict`: `update()` met another writer and tries again; `attempt` counts from 1.
  * - `token-rejected`: a token of another shape, or with a signature that none of the secrets made.
+ * - `cross-site-refused`: a state-changing request with a session cookie came from a page of another site; `site` is what
+ *   the browser said of it (`Sec-Fetch-Site`), or `unsaid` where the `Origin` gave it away.
  * - `record-unreadable`: a stored record can't be read and counts as absent.
  * - `cookie-undeliverable`: a cookie would not reach the browser on this connection; nothing was stored.
  * - `store-failed`: a store call failed or passed its deadline.
@@ -34,6 +36,11 @@ export type SessionEvent =
   | { readonly type: 'revoked-during-request'; readonly handle: string; readonly reason: 'gone' | 'rotated' }
   | { readonly type: 'write-conflict'; readonly handle: string; readonly attempt: number }
   | { readonly type: 'token-rejected' }
+  | {
+      readonly type: 'cross-site-refused'
+      readonly method: string
+      readonly site: 'cross-site' | 'same-site' | 'other' | 'unsaid'
+    }
   | { readonly type: 'record-unreadable'; readonly error: SessionError }
   | { readonly type: 'cookie-undeliverable'; readonly error: SessionError }
   | { readonly type: 'store-failed'; readonly verb: string; readonly error: SessionError }

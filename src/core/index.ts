@@ -36,3 +36,4 @@ export {
   type Sweeping,
 } from './store.js'
 export type { SessionInfo, SubjectSessions } from './subject-sessions.js'
+export type { UnavailableSession } from './unavailable-session.js'

@@ -26,6 +26,7 @@ export class OpenSession implements SessionBearer {
   #aside: AsideObjects | undefined
   #underWay: Promise<void> | undefined
   #failure: SessionError | undefined
+  #lastError: SessionError | undefined
 
   constructor(context: SessionContext, carrier: Carrier) {
     this.#context = context
@@ -50,6 +51,10 @@ export class OpenSession implements SessionBearer {
     return this.#record.written?.record.authenticatedAt
   }
 
+  get isAvailable(): boolean {
+    return true
+  }
+
   get cookie(): SessionCookie {
     return this.#lifetime.cookie
   }
@@ -67,6 +72,11 @@ export class OpenSession implements SessionBearer {
   /** How long the client is to keep the token, in milliseconds; `undefined`: until it closes. */
   get tokenMaxAge(): Duration | undefined {
     return this.#lifetime.persistent ? this.#lifetime.remaining : undefined
+  }
+
+  /** The error of the last verb; nothing if that went well. */
+  get lastError(): SessionError | undefined {
+    return this.#lastError
   }
 
   /** Whether the end of the request has something to do even if no handler looked at the session. */
@@ -188,7 +198,27 @@ export class OpenSession implements SessionBearer {
 
   async update(change: (data: Partial<SessionData>) => void | Promise<void>): Promise<void> {
     await this.save()
-    await retrying(
+    try {
+      await this.#changeBy(change)
+    } catch (error) {
+      if (error instanceof SessionError) this.#lastError = error
+      throw error
+    }
+  }
+
+  token(): Promise<string> {
+    return this.#inTurn(() =>
+      after(this.#alive(this.#persist()), () => {
+        if (!this.#record.written) throw gone('It has no data yet, so there is nothing to stand for.')
+        if (this.#record.isFormer) throw gone('The client has a newer id of it, which this request does not know.')
+        return this.signedToken
+      }),
+    )
+  }
+
+  /** Retries on fresh data while other writers come first. */
+  #changeBy(change: (data: Partial<SessionData>) => void | Promise<void>): Promise<void> {
+    return retrying(
       async () => {
         const { written } = this.#record
         const stored = written?.record.data ?? NO_DATA
@@ -205,31 +235,27 @@ export class OpenSession implements SessionBearer {
     )
   }
 
-  token(): Promise<string> {
-    return this.#inTurn(() =>
-      after(this.#alive(this.#persist()), () => {
-        if (!this.#record.written) throw gone('It has no data yet, so there is nothing to stand for.')
-        if (this.#record.isFormer) throw gone('The client has a newer id of it, which this request does not know.')
-        return this.signedToken
-      }),
-    )
-  }
-
   /** Runs a verb after those under way; at once if there are none, so that a synchronous store is done on return. */
   #inTurn<T>(verb: () => Awaitable<T>): Promise<T> {
     const run = async (): Promise<T> => {
       try {
         const result = await verb()
         this.#failure = undefined
+        this.#lastError = undefined
         return result
       } catch (error) {
-        if (error instanceof SessionError && error.code === 'STORE_UNAVAILABLE') this.#failure = error
+        if (error instanceof SessionError) this.#failed(error)
         throw error
       }
     }
     const done = this.#underWay ? this.#underWay.then(run) : run()
     this.#occupy(done)
     return done
+  }
+
+  #failed(error: SessionError): void {
+    this.#lastError = error
+    if (error.code === 'STORE_UNAVAILABLE') this.#failure = error
   }
 
   /** Has the verbs that come, and the next commit, wait until this is done, well or not. */

@@ -5,12 +5,17 @@ import { SessionError } from '../core/errors.js'
 import type { SessionEvent } from '../core/events.js'
 import { refuseUnknown } from '../core/options.js'
 import { Countdown } from './countdown.js'
+import { siteSaid, type CrossSiteCheck } from './cross-site.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
 import { answer, failureOf } from './failure.js'
 import { holdHead } from './hold.js'
 import { lineOf } from './log.js'
+import type { Objections, RouteChoices, StoreDownPolicy } from './objections.js'
 import {
+  assertStoreDownPolicy,
   resolveCookieOptions,
+  resolveCrossSite,
+  resolveStoreDown,
   resolveTransports,
   SESSION_OPTIONS,
   type ResolvedCookieOptions,
@@ -37,21 +42,30 @@ export class Door {
   readonly engine: SessionEngine
   readonly cookie: ResolvedCookieOptions
   readonly transports: ReadonlySet<Transport>
+  /** What refuses requests of other sites; nothing where that is turned off. */
+  readonly crossSite: CrossSiteCheck | undefined
+  readonly #onStoreDown: NonNullable<SessionOptions['onStoreDown']>
+  readonly #routes: RouteChoices
   readonly #log: (line: string) => void
   readonly #trustProxy: () => string
   readonly #heads = new Countdown()
   #hasWarned = false
-  #lastStoreLine = -Infinity
+  #wasPassedOver = false
+  readonly #lastLines = new Map<string, number>()
 
   /**
    * @param trustProxy - how this platform is told that a proxy in front of it speaks HTTPS
+   * @param routes - what the routes of the application decide for themselves
    * @throws SessionError `OPTIONS_INVALID`
    */
-  constructor(options: SessionOptions, trustProxy: () => string) {
+  constructor(options: SessionOptions, trustProxy: () => string, routes: RouteChoices = NO_CHOICES) {
     refuseUnknown(options, SESSION_OPTIONS)
-    const { cookie, transports, log, onEvent, ...engineOptions } = options
+    const { cookie, transports, onStoreDown, csrf, trustedOrigins, log, onEvent, ...engineOptions } = options
     this.cookie = resolveCookieOptions(cookie)
     this.transports = resolveTransports(transports)
+    this.crossSite = resolveCrossSite({ csrf, trustedOrigins })
+    this.#onStoreDown = resolveStoreDown(onStoreDown)
+    this.#routes = routes
     this.#log = log === false ? () => {} : unfailing(log ?? ((line) => console.warn(`[latchkey] ${line}`)))
     this.#trustProxy = trustProxy
     this.engine = new SessionEngine({
@@ -71,7 +85,10 @@ export class Door {
    */
   enter(request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts, next: () => void): void {
     const visited = request as IncomingMessage & Visited
-    if (visited[EXCHANGE]) return next()
+    if (visited[EXCHANGE]) {
+      if (visited[EXCHANGE].door !== this) this.#passedOver()
+      return next()
+    }
     const exchange = new Exchange(this, request, response, connection)
     visited[EXCHANGE] = exchange
     this.#heads.begin()
@@ -82,15 +99,9 @@ export class Door {
     } catch (error) {
       return this.#refuse(response, error)
     }
-    if (!isPromise(opened)) {
-      holdHead(response, exchange)
-      return next()
-    }
+    if (!isPromise(opened)) return this.#letIn(exchange, response, next)
     opened.then(
-      () => {
-        holdHead(response, exchange)
-        next()
-      },
+      () => this.#letIn(exchange, response, next),
       (error: unknown) => this.#refuse(response, error),
     )
   }
@@ -119,6 +130,41 @@ export class Door {
     }
   }
 
+  /** What the application's options say of a request whose session can't be loaded. */
+  storeDownPolicy(request: ConnectionFacts): StoreDownPolicy {
+    if (typeof this.#onStoreDown !== 'function') return this.#onStoreDown
+    try {
+      const policy: unknown = this.#onStoreDown(request as never)
+      // What it would answer later is too late, and must not end the process.
+      if (policy instanceof Promise) policy.catch(() => {})
+      assertStoreDownPolicy('What onStoreDown answered', policy)
+      return policy
+    } catch (error) {
+      const line = `A request was refused while the store is down, because onStoreDown failed. Cause: ${reasonOf(error)}`
+      this.#logSeldom('onStoreDown', line)
+      return 'refuse'
+    }
+  }
+
+  /** Tells of a request of another site that is answered with a refusal. */
+  refusedCrossSite(request: IncomingMessage): void {
+    this.engine.emit({ type: 'cross-site-refused', method: request.method ?? '', site: siteSaid(request) })
+  }
+
+  /** A request with an objection that no route may lift is answered here. */
+  #letIn(exchange: Exchange, response: ServerResponse, next: () => void): void {
+    if (exchange.objections?.standing && !this.#mayBeLifted(exchange.objections)) {
+      exchange.headGone()
+      return answer(response, exchange.refuse(exchange.objections.standing))
+    }
+    holdHead(response, exchange)
+    next()
+  }
+
+  #mayBeLifted(objections: Objections): boolean {
+    return objections.standing === objections.crossSite ? this.#routes.crossSite : this.#routes.storeDown
+  }
+
   /** The error for a cookie that this connection can't deliver; told as an event, and in the log the first time. */
   undeliverable(request: IncomingMessage): SessionError {
     const trustProxy = this.#trustProxy()
@@ -133,6 +179,16 @@ export class Door {
     )
     this.engine.emit({ type: 'cookie-undeliverable', error })
     return error
+  }
+
+  /** Another door has opened the session of a request that comes here. */
+  #passedOver(): void {
+    if (this.#wasPassedOver) return
+    this.#wasPassedOver = true
+    this.#log(
+      'A request has its session from another sessions() already, so this one is passed over and its options do nothing for ' +
+        'it. Mount one alone, or each on paths of its own.',
+    )
   }
 
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
@@ -158,14 +214,20 @@ export class Door {
       if (this.#hasWarned) return
       this.#hasWarned = true
     }
-    if (event.type === 'store-failed') {
-      const now = performance.now()
-      if (now - this.#lastStoreLine < STORE_LINE_INTERVAL) return
-      this.#lastStoreLine = now
-    }
+    if (event.type === 'store-failed' || event.type === 'cross-site-refused') this.#logSeldom(event.type, line)
+    else this.#log(line)
+  }
+
+  /** For what would write the same line with every request. */
+  #logSeldom(topic: string, line: string): void {
+    const now = performance.now()
+    if (now - (this.#lastLines.get(topic) ?? -Infinity) < LINE_INTERVAL) return
+    this.#lastLines.set(topic, now)
     this.#log(line)
   }
 }
+
+const NO_CHOICES: RouteChoices = { storeDown: false, crossSite: false }
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
@@ -183,12 +245,19 @@ function unfailing(log: (line: string) => void): (line: string) => void {
 /** How long closing waits for requests that are under way, in milliseconds. */
 const CLOSE_WITHIN = 5000
 
-/** A store that is away is told of at most this often, in milliseconds. */
-const STORE_LINE_INTERVAL = 10_000
+/** A store that is away, and requests of other sites, are told of at most this often, in milliseconds. */
+const LINE_INTERVAL = 10_000
 
 /** The exchange of a raw request, if it came through a door. */
 export function exchangeOf(request: object): Exchange | undefined {
   return (request as Visited)[EXCHANGE]
+}
+
+/** The exchange of a request as its platform gives it: Fastify's has Node's own inside. */
+export function exchangeBehind(request: unknown): Exchange | undefined {
+  if (typeof request !== 'object' || request === null) return undefined
+  const { raw } = request as { readonly raw?: unknown }
+  return exchangeOf(request) ?? (typeof raw === 'object' && raw !== null ? exchangeOf(raw) : undefined)
 }
 
 /**

@@ -48,6 +48,7 @@ export function sessions(options: SessionOptions): SessionMiddlewareFunction {
   )
 }
 
+export type { StoreDownPolicy } from './objections.js'
 export type { CookieOptions, SessionOptions, Transport } from './options.js'
 export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
 export { SessionError, type SessionErrorCode } from '../core/errors.js'

@@ -41,6 +41,7 @@ Object.assign(sessions, {
   [Symbol.for('plugin-meta')]: { name: 'latchkey', fastify: '5.x' },
 })
 
+export type { StoreDownPolicy } from './objections.js'
 export type { CookieOptions, SessionOptions, Transport } from './options.js'
 export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
 export { SessionError, type SessionErrorCode } from '../core/errors.js'

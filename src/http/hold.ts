@@ -7,8 +7,12 @@ import { assertSendableChunk, assertSendableHead } from './sendable.js'
 
 /** Whose work must be done before the head of an answer leaves. */
 export interface HeadKeeper {
-  /** Does the work. May be asked again when the body ends, and when the client goes away. */
-  settle(): Awaitable<void>
+  /**
+   * Does the work. May be asked again when the body ends, and when the client goes away.
+   *
+   * @param status - that of the head that is about to leave, the first time
+   */
+  settle(status?: number): Awaitable<void>
   /** What the head must say, once the work is done. */
   headChanges(): HeadChanges | undefined
   /** The answer to give instead, because the work failed. */
@@ -133,10 +137,11 @@ class Hold {
   }
 
   #firstCall(method: Method, args: readonly unknown[]): unknown {
-    assertSendableHead(method === 'writeHead' ? args : [this.#response.statusCode])
+    const status = method === 'writeHead' ? args[0] : this.#response.statusCode
+    assertSendableHead(method === 'writeHead' ? args : [status])
     let settled: Awaitable<void>
     try {
-      settled = this.#keeper.settle()
+      settled = this.#keeper.settle(status as number)
     } catch (error) {
       this.#refuse(error)
       return this.#ignore(method, args)

@@ -19,11 +19,20 @@ export function lineOf(event: SessionEvent): string | undefined {
       return `A session was not saved, and the client was told so. ${text(event.error)}`
     case 'late-write-dropped':
       return `A session changed after its headers had left, and that change is lost. ${text(event.error)}`
+    case 'cross-site-refused':
+      return `${refusedBecause(event)} If that page is yours, name its origin in the option trustedOrigins, such as ['https://app.example.com'].`
     case 'record-unreadable':
       return `A stored session can't be read and counts as absent. ${text(event.error)}`
     default:
       return undefined
   }
+}
+
+function refusedBecause({ method, site }: Extract<SessionEvent, { readonly type: 'cross-site-refused' }>): string {
+  const refused = `A ${method} with a session cookie was refused, because it came from a page of another site`
+  return site === 'unsaid'
+    ? `${refused}: its Origin is not the host that it was sent to. If a proxy in front of this app changes the Host, let it keep it, or trust the X-Forwarded-Host that it sends.`
+    : `${refused} (Sec-Fetch-Site: ${site === 'other' ? 'an unknown value' : site}).`
 }
 
 function text(error: Error): string {

@@ -1,4 +1,6 @@
 import { ENGINE_OPTIONS, invalid, refuseUnknown, shown, type EngineOptions } from '../core/options.js'
+import { CrossSiteCheck, resolveTrustedOrigins } from './cross-site.js'
+import type { StoreDownPolicy } from './objections.js'
 
 /** How a token travels: in a cookie, or in `Authorization: Bearer`. */
 export type Transport = 'cookie' | 'bearer'
@@ -30,6 +32,24 @@ export interface SessionOptions extends EngineOptions {
    * Default: `['cookie']`.
    */
   readonly transports?: readonly Transport[] | undefined
+  /**
+   * What becomes of a request whose session can't be loaded because the store is down: `refuse` answers 503 with
+   * `Retry-After`; `anonymous` runs its handler with a session that is empty, whose `isAvailable` is `false`, and to which
+   * nothing can be written. The cookie is left alone either way. A function gets the request as the platform has it (in
+   * Nest on Fastify, Node's own); where it throws, the request is refused. A change that can't be saved is a 503 always.
+   * Default: `refuse`.
+   */
+  readonly onStoreDown?: StoreDownPolicy | ((request: never) => StoreDownPolicy) | undefined
+  /**
+   * Whether a state-changing request (any but GET, HEAD, OPTIONS and TRACE) that brings a session cookie is refused with 403
+   * if a page of another site has sent it. Default: `true`.
+   */
+  readonly csrf?: boolean | undefined
+  /**
+   * Origins whose pages may send such requests all the same, such as `https://app.example.com`: scheme, host, and a port if
+   * it is not the scheme's own. Default: none.
+   */
+  readonly trustedOrigins?: readonly string[] | undefined
   /** Takes one line for what an operator must see; `false` for silence. Default: `console.warn`, and in Nest its logger. */
   readonly log?: ((line: string) => void) | false | undefined
 }
@@ -48,7 +68,15 @@ export interface ResolvedCookieOptions {
 const COOKIE_OPTIONS = ['name', 'path', 'domain', 'secure', 'sameSite', 'httpOnly', 'partitioned'] as const
 
 /** The names of {@link SessionOptions}. */
-export const SESSION_OPTIONS: readonly string[] = [...ENGINE_OPTIONS, 'cookie', 'transports', 'log']
+export const SESSION_OPTIONS: readonly string[] = [
+  ...ENGINE_OPTIONS,
+  'cookie',
+  'transports',
+  'onStoreDown',
+  'csrf',
+  'trustedOrigins',
+  'log',
+]
 
 /** A cookie name is a token of RFC 9110, section 5.6.2. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -102,6 +130,41 @@ export function resolveTransports(transports: readonly Transport[] | undefined):
     throw invalid("transports must be a list of 'cookie', 'bearer' or both.")
   }
   return new Set(list as Transport[])
+}
+
+/**
+ * Checks the options on requests of other sites. `undefined` where none is refused.
+ *
+ * @throws SessionError `OPTIONS_INVALID`
+ */
+export function resolveCrossSite({
+  csrf,
+  trustedOrigins,
+}: Pick<SessionOptions, 'csrf' | 'trustedOrigins'>): CrossSiteCheck | undefined {
+  const trusted = resolveTrustedOrigins(trustedOrigins)
+  if (csrf !== undefined && typeof csrf !== 'boolean') throw invalid(`csrf is ${shown(csrf)}. Give true or false.`)
+  return csrf === false ? undefined : new CrossSiteCheck(trusted)
+}
+
+/**
+ * Checks the option on a store that is down.
+ *
+ * @throws SessionError `OPTIONS_INVALID`
+ */
+export function resolveStoreDown(given: SessionOptions['onStoreDown']): NonNullable<SessionOptions['onStoreDown']> {
+  const policy = given === undefined ? 'refuse' : given
+  if (typeof policy !== 'function') assertStoreDownPolicy('onStoreDown', policy)
+  return policy
+}
+
+/**
+ * Refuses what is no policy for a store that is down.
+ *
+ * @throws SessionError `OPTIONS_INVALID`
+ */
+export function assertStoreDownPolicy(name: string, value: unknown): asserts value is StoreDownPolicy {
+  if (value === 'refuse' || value === 'anonymous') return
+  throw invalid(`${name} is ${shown(value)}. Give 'refuse' or 'anonymous'.`)
 }
 
 /** Combinations that a browser refuses silently: RFC 6265bis, sections 4.1.3 and 5.7. */

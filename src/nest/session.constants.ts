@@ -10,5 +10,11 @@ export const PUBLIC = 'latchkey:public'
 /** Metadata of `@Roles()`. */
 export const ROLES = 'latchkey:roles'
 
+/** Metadata of `@SkipCsrf()`. */
+export const SKIP_CSRF = 'latchkey:skip-csrf'
+
+/** Metadata of `@OnStoreDown()`. */
+export const ON_STORE_DOWN = 'latchkey:on-store-down'
+
 /** Metadata of `@RequireRecentLogin()`. */
 export const RECENT_LOGIN = 'latchkey:recent-login'

@@ -1,7 +1,8 @@
 import { Inject, Logger, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common'
-import { HttpAdapterHost } from '@nestjs/core'
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core'
 import { Door } from '../http/door.js'
 import { SESSION_DOOR } from './session.constants.js'
+import { SessionExceptionFilter } from './session.exception-filter.js'
 import { SessionAuthGuard } from './session.guard.js'
 import { SessionMiddleware } from './session.middleware.js'
 import {
@@ -10,6 +11,8 @@ import {
   type SessionModuleOptions,
 } from './session.module-definition.js'
 import { mount, trustProxyOf } from './session.mount.js'
+import { SessionPolicyGuard } from './session.policy-guard.js'
+import { routeChoices } from './session.routes.js'
 import { SessionService } from './session.service.js'
 
 /**
@@ -26,12 +29,21 @@ import { SessionService } from './session.service.js'
   providers: [
     {
       provide: SESSION_DOOR,
-      inject: [MODULE_OPTIONS_TOKEN, HttpAdapterHost],
+      inject: [
+        MODULE_OPTIONS_TOKEN,
+        HttpAdapterHost,
+        ApplicationConfig,
+        ModulesContainer,
+        SessionPolicyGuard,
+        SessionExceptionFilter,
+      ],
       useFactory: openDoor,
     },
     SessionService,
     SessionMiddleware,
     SessionAuthGuard,
+    SessionPolicyGuard,
+    SessionExceptionFilter,
   ],
   exports: [SESSION_DOOR, MODULE_OPTIONS_TOKEN, SessionService, SessionMiddleware, SessionAuthGuard],
 })
@@ -52,10 +64,21 @@ export class SessionModule extends ConfigurableModuleClass implements OnModuleIn
   }
 }
 
-function openDoor(options: SessionModuleOptions, host: HttpAdapterHost): Door {
+function openDoor(
+  options: SessionModuleOptions,
+  host: HttpAdapterHost,
+  config: ApplicationConfig,
+  modules: ModulesContainer,
+  guard: SessionPolicyGuard,
+  filter: SessionExceptionFilter,
+): Door {
   const { user: _user, signIn: _signIn, ...sessionOptions } = options
+  const routes = routeChoices(modules)
+  // Nest adds those of the application after these, so that the guard comes before all others, and any filter goes over ours.
+  if (routes.storeDown || routes.crossSite) config.useGlobalGuards(guard)
+  config.useGlobalFilters(filter)
   const logger = new Logger('SessionModule')
-  const door = new Door({ log: (line) => logger.warn(line), ...sessionOptions }, () => trustProxyOf(host))
+  const door = new Door({ log: (line) => logger.warn(line), ...sessionOptions }, () => trustProxyOf(host), routes)
   mount(door, host)
   return door
 }
