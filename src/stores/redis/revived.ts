@@ -62,7 +62,7 @@ export class Revived implements Connection {
         (error: unknown) => {
           if (isTimeout(error)) this.#miss(waiting)
           else this.#hear(waiting)
-          reject(error as Error)
+          reject(error)
         },
       )
     })
