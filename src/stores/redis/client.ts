@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { SessionError } from '../../core/errors.js'
 import { anotherLike } from './another.js'
-import { type Line, WHEN_READY } from './line.js'
+import { type Line, ResentError, WHEN_READY } from './line.js'
 import { Revived } from './revived.js'
 
 /** What the store needs to know of any client: it raises `error`, and most can be made again. */
@@ -37,6 +37,8 @@ export interface NodeRedisSentinel extends NodeRedis {
 
 /** What the store needs of a `new Redis()`, with sentinels or without, or a `new Cluster()` of the package `ioredis`, 5 or 6. */
 export interface IoredisClient extends Listening {
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  on(event: 'ready' | 'close', listener: () => void): unknown
   readonly status: string
   readonly isCluster?: boolean | undefined
   readonly options: { readonly scaleReads?: unknown; readonly role?: unknown }
@@ -156,16 +158,39 @@ function overSentinel(client: NodeRedisSentinel): Line {
   }
 }
 
-/** Over an ioredis client, which connects by itself. `call` applies the client's `keyPrefix`, and finds the key for a cluster. */
+/**
+ * Over an ioredis client, which connects by itself. `call` applies the client's `keyPrefix`, and finds the key for a cluster.
+ *
+ * With the settings that it has, such a client sends again what was not answered when its connection was lost. What a write
+ * answers the second time is wrong: a record that is there is its own. So it counts as lost, as with node-redis.
+ */
 function overIoredis(client: IoredisClient): Line {
+  const losses = client.isCluster === true ? { count: 0 } : lossesOf(client)
   return {
     isCluster: client.isCluster === true,
     get patience() {
       return patienceWith(client.status === 'ready')
     },
-    send: ([name = '', ...rest]) => client.call(name, rest),
+    async send([name = '', ...rest]) {
+      const { count } = losses
+      const answer = await client.call(name, rest)
+      if (losses.count !== count && name !== 'hgetall') throw new ResentError()
+      return answer
+    },
     ...LEFT_ALONE,
   }
+}
+
+/** Counts how often a client has lost a connection that was ready. */
+function lossesOf(client: IoredisClient): { readonly count: number } {
+  const losses = { count: 0 }
+  let isReady = client.status === 'ready'
+  client.on('ready', () => (isReady = true))
+  client.on('close', () => {
+    if (isReady) losses.count++
+    isReady = false
+  })
+  return losses
 }
 
 /** Connects a client that isn't open when it is first needed, once: one that was closed later stays closed. */

@@ -45,3 +45,12 @@ export async function ended(closing: Promise<unknown>, drop: () => unknown): Pro
     clearTimeout(timer)
   }
 }
+
+/** Why the answer to a command can't be used: it is that of the second time that the client has sent it. */
+export class ResentError extends Error {
+  override readonly name = 'ResentError'
+
+  constructor() {
+    super('The connection to Redis was lost, and the client has sent a command again that may have run before.')
+  }
+}
