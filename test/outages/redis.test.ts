@@ -10,6 +10,7 @@ import { HandlerGate, type Routes } from '../acceptance/everywhere.js'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../support/redis-server.js'
 import { proxyTo, type TcpProxy } from '../support/tcp-proxy.js'
 import { sized } from './counts.js'
+import { keepFigures } from './figures.js'
 import {
   afterwards,
   answers,
@@ -90,10 +91,10 @@ async function during(site: Site, signedIn: string, outage: () => Promise<unknow
   return took
 }
 
-describe.each(kinds)('over %s', (_, given) => {
+describe.each(kinds)('over %s', (kind, given) => {
   const open = (url: string): RedisStore => new RedisStore(given(url))
 
-  onBoth((start) => {
+  onBoth((start, platform) => {
     test.each(['full', 'empty'])('Redis killed in mid-request, and back %s', async (how) => {
       const { redis, again } = await keeping()
       const gate = new HandlerGate()
@@ -137,6 +138,11 @@ describe.each(kinds)('over %s', (_, given) => {
         process.kill(redis.pid, 'SIGCONT')
       })
       expect(took.length).toBeGreaterThan(4)
+      keepFigures(`stopped for ${stop} ms, ${kind} on ${platform}`, {
+        requests: took.length,
+        p99: percentile(took, 0.99),
+        slowest: Math.max(...took),
+      })
       await comesBack(ann, { userId: 'ann', turn: '1' })
     })
 
@@ -145,13 +151,16 @@ describe.each(kinds)('over %s', (_, given) => {
       const site = await start(open(proxy.url))
       const ann = await site.signedIn('ann')
       await answers(ann, '/set?turn=1')
-      await during(site, ann.cookie('sessionId')!, async () => {
+      let back = 0
+      const took = await during(site, ann.cookie('sessionId')!, async () => {
         proxy.swallow('open')
         const began = performance.now()
         await refused(ann, '/data')
         await comesBack(ann, { userId: 'ann', turn: '1' })
-        expect(performance.now() - began).toBeLessThan(2_000 + SLACK)
+        back = performance.now() - began
+        expect(back).toBeLessThan(2_000 + SLACK)
       })
+      keepFigures(`gone without a word, ${kind} on ${platform}`, { back, p99: percentile(took, 0.99) })
     })
 
     test('an answer that is cut half-way: a read is asked once more, a write is a 503, and both work after it', async () => {
