@@ -21,6 +21,8 @@ export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    // By default one core is left idle, which is half of a small machine. Most tests wait for servers.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,

@@ -22,8 +22,16 @@ export type SessionErrorCode =
 export function limitReached(max: number): SessionError {
   return new SessionError(
     'SESSION_LIMIT_REACHED',
-    `The subject has ${max} sessions, which is as many as \`maxSessions\` allows, and \`onLimit\` is 'refuse'. ` +
+    `The subject has ${max === 1 ? 'a session already' : `${max} sessions already`}, which is as many as \`maxSessions\` allows, and \`onLimit\` is 'refuse'. ` +
       'End one of them first, or let the oldest go with `evict-oldest`.',
+  )
+}
+
+/** The error of a store for a new record whose key is not free. */
+export function keyTaken(): SessionError {
+  return new SessionError(
+    'RECORD_EXISTS',
+    'The key of a new session is already taken. Create each session with a new id.',
   )
 }
 

@@ -1,4 +1,4 @@
-import { limitReached, SessionError } from '../core/errors.js'
+import { keyTaken, limitReached, SessionError } from '../core/errors.js'
 import { type Clock, endsAt, isExpired } from '../core/expiry.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
 import { inOrderOfSignIn } from '../core/record.js'
@@ -212,10 +212,7 @@ export class MemoryStore implements SessionStore, BySubject, Rotating, Sweeping,
 
   #refuseTaken(key: string): void {
     if (!this.#live(key) && !this.#rotated.has(key)) return
-    throw new SessionError(
-      'RECORD_EXISTS',
-      'The key of a new session is already taken. Create each session with a new id.',
-    )
+    throw keyTaken()
   }
 
   #refuseClosed(): void {

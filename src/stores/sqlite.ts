@@ -1,4 +1,4 @@
-import { limitReached } from '../core/errors.js'
+import { keyTaken, limitReached } from '../core/errors.js'
 import type { Clock } from '../core/expiry.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
 import {
@@ -16,7 +16,7 @@ import {
 import { Connection } from './sqlite/connection.js'
 import { checkOptions, type SqliteStoreOptions } from './sqlite/options.js'
 import { unavailable } from './sqlite/own-file.js'
-import { foundIn, handlesFrom, recordsFrom, refusal, taken } from './sqlite/row.js'
+import { foundIn, handlesFrom, recordsFrom, refusal } from './sqlite/row.js'
 import { dataText, integer, movedText, moveValues, patchValues, recordValues, textValue } from './sqlite/values.js'
 
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqliteValue } from './sqlite/driver.js'
@@ -54,7 +54,7 @@ export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping,
   create(record: SessionRecord, limit?: SubjectLimit): Evictions | undefined {
     return this.#connection.transaction(() => {
       const now = this.#clock()
-      if (this.#connection.run('create', ...recordValues(record), now) === 0) throw taken()
+      if (this.#connection.run('create', ...recordValues(record), now) === 0) throw keyTaken()
       return this.#keepLimit(record.subject, limit, record.key, now)
     })
   }

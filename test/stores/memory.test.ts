@@ -197,12 +197,12 @@ describe('the options of the memory store', () => {
 
   test('an option that is not known is refused by its name', () => {
     expect(refusal({ max: 5 }).message).toBe(
-      "MemoryStore: unknown option 'max'. It knows maxSessions, clock, allowInProduction.",
+      'Unknown option of MemoryStore "max". Known are: maxSessions, clock, allowInProduction.',
     )
   })
 
   test.each([null, 'memory', 5])('options can not be %s', (options) => {
-    expect(refusal(options).message).toContain('Give an object')
+    expect(refusal(options).message).toContain('must be an object')
   })
 
   test('an option that is undefined has its default', () => {

@@ -1,5 +1,6 @@
-import { SessionError } from '../../core/errors.js'
+import type { SessionError } from '../../core/errors.js'
 import type { Clock } from '../../core/expiry.js'
+import { invalid as invalidOption, refuseUnknown, shown } from '../../core/options.js'
 
 /** How a `MemoryStore` is made. */
 export interface MemoryStoreOptions {
@@ -21,12 +22,7 @@ const KNOWN = ['maxSessions', 'clock', 'allowInProduction']
 
 /** Checks the options of a `MemoryStore`. Throws `OPTIONS_INVALID` with the value and the mend. */
 export function checkOptions(options: MemoryStoreOptions): CheckedOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(`the options are ${shown(options)}. Give an object`)
-  }
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.includes(name)) throw invalid(`unknown option '${name}'. It knows ${KNOWN.join(', ')}`)
-  }
+  refuseUnknown(options, KNOWN, 'option of MemoryStore')
   const { maxSessions = 100_000, clock = Date.now, allowInProduction = false } = options
   if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) {
     throw invalid(`maxSessions is ${shown(maxSessions)}. Give a whole number from 1, such as 100_000`)
@@ -44,11 +40,6 @@ export function checkOptions(options: MemoryStoreOptions): CheckedOptions {
   return { maxSessions, clock }
 }
 
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
-}
-
 function invalid(what: string): SessionError {
-  return new SessionError('OPTIONS_INVALID', `MemoryStore: ${what}.`)
+  return invalidOption(`MemoryStore: ${what}.`)
 }

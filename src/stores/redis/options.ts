@@ -1,6 +1,6 @@
-import { SessionError } from '../../core/errors.js'
+import type { SessionError } from '../../core/errors.js'
 import type { Clock } from '../../core/expiry.js'
-import { refuseUnknown, shown } from '../../core/options.js'
+import { invalid as invalidOption, refuseUnknown, shown } from '../../core/options.js'
 import { type Connection, connectionOver, type RedisClient } from './client.js'
 import { openConnection } from './open.js'
 
@@ -63,5 +63,5 @@ function checkUrl(text: string | undefined): string {
 }
 
 function invalid(what: string): SessionError {
-  return new SessionError('OPTIONS_INVALID', `RedisStore: ${what}.`)
+  return invalidOption(`RedisStore: ${what}.`)
 }

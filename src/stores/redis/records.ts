@@ -1,4 +1,4 @@
-import { limitReached, SessionError } from '../../core/errors.js'
+import { keyTaken, limitReached, type SessionError } from '../../core/errors.js'
 import { endsAt } from '../../core/expiry.js'
 import type { RecordPatch, RotatePatch, SubjectLimit } from '../../core/record.js'
 import type { Evictions, Outcome } from '../../core/store.js'
@@ -100,12 +100,7 @@ export class Records {
 function outcome(answer: string, limit?: SubjectLimit): Outcome {
   if (answer === 'unreadable') throw damaged()
   if (answer === 'limit') throw limitReached(limit?.max ?? 0)
-  if (answer === 'exists') {
-    throw new SessionError(
-      'RECORD_EXISTS',
-      'The key of a new session is already taken. Create each session with a new id.',
-    )
-  }
+  if (answer === 'exists') throw keyTaken()
   return answer as Outcome
 }
 

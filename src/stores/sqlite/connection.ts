@@ -1,4 +1,4 @@
-import { SessionError } from '../../core/errors.js'
+import { keyTaken, SessionError } from '../../core/errors.js'
 import {
   isBroken,
   isNested,
@@ -14,7 +14,7 @@ import {
 import { prepareTable } from './layout.js'
 import type { OwnFile } from './own-file.js'
 import { Patience } from './patience.js'
-import { taken, unreadable, type Row } from './row.js'
+import { unreadable, type Row } from './row.js'
 import type { Statement } from './statements.js'
 
 /** A database, and the statements of a store on it. */
@@ -176,7 +176,7 @@ export class Connection {
 
   #translated(error: unknown): unknown {
     if (isBroken(error)) this.#file?.suspect()
-    if (isTaken(error)) return taken()
+    if (isTaken(error)) return keyTaken()
     return isUnreadable(error) ? unreadable(reason(error)) : error
   }
 }

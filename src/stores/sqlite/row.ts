@@ -65,14 +65,6 @@ export function unreadable(why: string): SessionError {
   return new SessionError('RECORD_UNREADABLE', `A row of the SQLite store can't be read: ${why}. It counts as absent.`)
 }
 
-/** The error for a key that is not free. */
-export function taken(): SessionError {
-  return new SessionError(
-    'RECORD_EXISTS',
-    'The key of a new session is already taken. Create each session with a new id.',
-  )
-}
-
 function recordFrom(key: string, fields: Fields, row: Row): SessionRecord {
   return {
     key,
