@@ -63,12 +63,26 @@ export function afterwards<T>(thing: T, end: (thing: T) => unknown): T {
   return thing
 }
 
-/** The answer to a request that succeeds. */
+/**
+ * The answer to a request that succeeds. Where the store is well, a call that passes its deadline only shows that the machine
+ * is busy: it is asked again. A 503 that comes sooner is one too many.
+ */
 export async function answers(browser: CookieAgent, path: string): Promise<unknown> {
-  const response = await browser.get(path)
-  const body: unknown = await response.json()
-  expect([response.status, body]).toEqual([200, body])
-  return body
+  const end = performance.now() + 15_000
+  for (;;) {
+    const began = performance.now()
+    const response = await browser.get(path)
+    const now = performance.now()
+    const body: unknown = await response.json()
+    if (response.status === 200) return body
+    expect([path, response.status, body, now - began]).toEqual([path, 503, body, expect.toSatisfy(isLate)])
+    expect(now).toBeLessThan(end)
+  }
+}
+
+/** Timers may fire a little early by another clock. */
+function isLate(took: number): boolean {
+  return took > DEADLINE - 20
 }
 
 /** The data of the session of a browser. */
