@@ -16,7 +16,8 @@ import {
   type Sweeping,
 } from '../core/store.js'
 import { Connection } from './sqlite/connection.js'
-import { checkOptions, type SqliteStoreOptions, unavailable } from './sqlite/options.js'
+import { checkOptions, type SqliteStoreOptions } from './sqlite/options.js'
+import { unavailable } from './sqlite/own-file.js'
 import { foundIn, handlesFrom, recordsFrom, refusal } from './sqlite/row.js'
 import { dataText, integer, movedText, moveValues, patchValues, recordValues, textValue } from './sqlite/values.js'
 
@@ -44,10 +45,10 @@ export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping,
 
   /** Throws `OPTIONS_INVALID` for an option that can't work, and `STORE_UNAVAILABLE` for a file that can't be used. */
   constructor(options: SqliteStoreOptions) {
-    const { database, isOwned, table, clock } = checkOptions(options)
+    const { database, isOwned, file, table, clock } = checkOptions(options)
     this.#clock = clock
     try {
-      this.#connection = new Connection(database, isOwned, table)
+      this.#connection = new Connection(database, isOwned, table, file)
     } catch (error) {
       throw unavailable(options.path, error)
     }

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/expiry.js'
 import type { Connection } from './client.js'
 import { type Fields, fieldsOf, indexKey, recordKey, unreadable } from './layout.js'
 import { integer } from './numbers.js'
+import { refusalOf } from './refusal.js'
 import { again, patient } from './retry.js'
 import type { Script } from './script.js'
 
@@ -87,12 +88,12 @@ export class Commands {
 }
 
 /**
- * The client's error as it is, except that a key of another type is an unreadable record, and that what ioredis adds to
- * an error is taken off: a log would show the password, or the data of the session.
+ * The client's error as it is, except that a key of another type is an unreadable record, that a refusal of the user says
+ * what to do, and that what ioredis adds to an error is taken off: a log would show the password, or the data of the session.
  */
 function rethrow(error: unknown): never {
   if (!(error instanceof Error)) throw error
   if (error.message.includes('WRONGTYPE')) throw unreadable('its key holds no hash')
   Reflect.deleteProperty(error, 'command')
-  throw error
+  throw refusalOf(error) ?? error
 }
