@@ -2,12 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import { SessionEngine } from '../core/engine.js'
 import { SessionError } from '../core/errors.js'
-import type { SessionEvent } from '../core/events.js'
-import { refuseUnknown } from '../core/options.js'
+import { callable, refuseUnknown } from '../core/options.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
 import { answer, failureOf } from './failure.js'
 import { holdHead } from './hold.js'
-import { lineOf } from './log.js'
+import { LogLines, text } from './log.js'
 import {
   resolveCookieOptions,
   resolveTransports,
@@ -36,10 +35,8 @@ export class Door {
   readonly engine: SessionEngine
   readonly cookie: ResolvedCookieOptions
   readonly transports: ReadonlySet<Transport>
-  readonly #log: (line: string) => void
+  readonly #log: LogLines
   readonly #trustProxy: () => string
-  #hasWarned = false
-  #lastStoreLine = -Infinity
 
   /**
    * @param trustProxy - how this platform is told that a proxy in front of it speaks HTTPS
@@ -48,14 +45,16 @@ export class Door {
   constructor(options: SessionOptions, trustProxy: () => string) {
     refuseUnknown(options, SESSION_OPTIONS)
     const { cookie, transports, log, onEvent, ...engineOptions } = options
+    callable('onEvent', onEvent)
+    if (log !== false) callable('log', log)
     this.cookie = resolveCookieOptions(cookie)
     this.transports = resolveTransports(transports)
-    this.#log = log === false ? () => {} : unfailing(log ?? ((line) => console.warn(`[latchkey] ${line}`)))
+    this.#log = new LogLines(log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`))))
     this.#trustProxy = trustProxy
     this.engine = new SessionEngine({
       ...engineOptions,
       onEvent: (event) => {
-        this.#report(event)
+        this.#log.report(event)
         return onEvent?.(event)
       },
     })
@@ -92,9 +91,14 @@ export class Door {
     )
   }
 
+  /** How this platform is told of a proxy. */
+  get trustProxy(): string {
+    return this.#trustProxy()
+  }
+
   /** The error for a cookie that this connection can't deliver; told as an event, and in the log the first time. */
   undeliverable(request: IncomingMessage): SessionError {
-    const trustProxy = this.#trustProxy()
+    const { trustProxy } = this
     const isBehindProxy = request.headers['x-forwarded-proto'] !== undefined || request.headers.forwarded !== undefined
     const mend = isBehindProxy
       ? `A proxy in front of this app says that it speaks HTTPS, but the app is not told to trust it: ${trustProxy}.`
@@ -110,50 +114,27 @@ export class Door {
 
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
   answerLost(error: unknown): void {
-    this.#log(`An answer could not be sent, and its connection was closed. Cause: ${reasonOf(error)}`)
+    const line = `An answer could not be sent, and its connection was closed. Cause: ${text(error)}`
+    this.#log.write(line, { level: 'error', type: 'answer-lost' })
   }
 
   /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
   refused(error: unknown): void {
-    this.#log(`A session was not saved, and the client was told so. Cause: ${reasonOf(error)}`)
-  }
-
-  /** An outage, or a connection that can't carry the cookie, would write the same line with every request. */
-  #report(event: SessionEvent): void {
-    const line = lineOf(event)
-    if (line === undefined) return
-    if (event.type === 'cookie-undeliverable') {
-      if (this.#hasWarned) return
-      this.#hasWarned = true
-    }
-    if (event.type === 'store-failed') {
-      const now = performance.now()
-      if (now - this.#lastStoreLine < STORE_LINE_INTERVAL) return
-      this.#lastStoreLine = now
-    }
-    this.#log(line)
+    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
+    this.#log.write(line, { level: 'error', type: 'option-failed' })
   }
 }
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-/** A log that fails can't keep an answer from leaving. */
-function unfailing(log: (line: string) => void): (line: string) => void {
-  return (line) => {
-    try {
-      log(line)
-    } catch {}
-  }
-}
-
-/** A store that is away is told of at most this often, in milliseconds. */
-const STORE_LINE_INTERVAL = 10_000
 
 /** The exchange of a raw request, if it came through a door. */
 export function exchangeOf(request: object): Exchange | undefined {
   return (request as Visited)[EXCHANGE]
+}
+
+/** The exchange of a request as its platform gives it: Fastify's has Node's own inside. */
+export function exchangeBehind(request: unknown): Exchange | undefined {
+  if (typeof request !== 'object' || request === null) return undefined
+  const { raw } = request as { readonly raw?: unknown }
+  return exchangeOf(request) ?? (typeof raw === 'object' && raw !== null ? exchangeOf(raw) : undefined)
 }
 
 /**

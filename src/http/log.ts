@@ -1,28 +1,123 @@
+import { SessionError } from '../core/errors.js'
 import type { SessionEvent } from '../core/events.js'
 
 /**
- * The line for an event that an operator must see, and `undefined` for the others.
+ * What a line of the log is about, as fields for a logger that keeps some: plain values that JSON can hold. A session is
+ * named by its handle; ids, tokens, keys and cookies are in none.
  */
-export function lineOf(event: SessionEvent): string | undefined {
+export interface LogFields {
+  /**
+   * - `error`: something is lost or refused until somebody mends it;
+   * - `warn`: look at it;
+   * - `info`: it is over.
+   */
+  readonly level: LogLevel
+  /**
+   * The type of the event. Two lines have none: `option-failed`, an error of an option such as `subject` kept a session from
+   * being saved, and `answer-lost`, an answer could not be sent.
+   */
+  readonly type: SessionEvent['type'] | 'option-failed' | 'answer-lost'
+  /** The code of its error. */
+  readonly code?: string
+  /** The verb of the store that failed. */
+  readonly verb?: string
+  /** The public name of the session. */
+  readonly handle?: string
+  /** How many events of this type had no line of their own since the last one. */
+  readonly more?: number
+}
+
+/** How much a line of the log matters. */
+export type LogLevel = 'info' | 'warn' | 'error'
+
+/** Takes one line for what an operator must see, and the same as fields. What it throws is ignored. */
+export type SessionLog = (line: string, fields: LogFields) => void
+
+/** Events that may come with every request are told of at most this often for each type, in milliseconds. */
+const INTERVAL = 10_000
+
+/** How often an event may have a line. The others come one by one and always have one. */
+const AT_MOST: Readonly<Partial<Record<SessionEvent['type'], number>>> = {
+  'store-failed': INTERVAL,
+  'record-unreadable': INTERVAL,
+  'reuse-detected': INTERVAL,
+  'cookie-undeliverable': Infinity,
+}
+
+/** Writes what an operator must see, once where it comes again and again. */
+export class LogLines {
+  readonly #log: SessionLog
+  readonly #last = new Map<SessionEvent['type'], { readonly at: number; more: number }>()
+
+  constructor(log: SessionLog) {
+    this.#log = log
+  }
+
+  /** Writes the line of an event, if it has one and it is time for it. */
+  report(event: SessionEvent): void {
+    const message = messageOf(event)
+    if (message === undefined) return
+    const now = performance.now()
+    const last = this.#last.get(event.type)
+    if (last && now - last.at < (AT_MOST[event.type] ?? 0)) {
+      last.more++
+      return
+    }
+    this.#last.set(event.type, { at: now, more: 0 })
+    const more = last?.more ?? 0
+    const [level, line] = message
+    const fields = { level, type: event.type, ...fieldsOf(event) }
+    this.write(
+      more === 0 ? line : `${line} (${more} more since the last line.)`,
+      more === 0 ? fields : { ...fields, more },
+    )
+  }
+
+  /** A log that fails can't keep an answer from leaving, nor end the process by a promise that nobody waits for. */
+  write(line: string, fields: LogFields): void {
+    try {
+      const done: unknown = this.#log(line, fields)
+      if (done instanceof Promise) done.catch(() => {})
+    } catch {}
+  }
+}
+
+function messageOf(event: SessionEvent): readonly [LogLevel, string] | undefined {
   switch (event.type) {
     case 'cookie-undeliverable':
-      return event.error.message
+      return ['error', event.error.message]
     case 'store-failed':
-      return text(event.error)
+      return ['warn', text(event.error)]
     case 'commit-failed':
       // These two have a line of their own.
       if (event.error.code === 'STORE_UNAVAILABLE' || event.error.code === 'COOKIE_UNDELIVERABLE') return undefined
-      return `A session was not saved, and the client was told so. ${text(event.error)}`
+      return ['error', `A session was not saved, and the client was told so. ${text(event.error)}`]
     case 'late-write-dropped':
-      return `A session changed after its headers had left, and that change is lost. ${text(event.error)}`
+      return ['error', `A session changed after its headers had left, and that change is lost. ${text(event.error)}`]
     case 'record-unreadable':
-      return `A stored session can't be read and counts as absent. ${text(event.error)}`
+      return ['error', `A stored session can't be read and counts as absent. ${text(event.error)}`]
+    case 'reuse-detected':
+      return [
+        'warn',
+        `An id came back that the session ${event.handle} has left behind: somebody else may have a copy of it. ` +
+          "With onReuse 'revoke' the session is ended; without, end it if its user does not know of it.",
+      ]
     default:
       return undefined
   }
 }
 
-function text(error: Error): string {
-  const cause = error.cause instanceof Error ? ` Cause: ${error.cause.message}` : ''
+function fieldsOf(event: SessionEvent): Pick<LogFields, 'code' | 'verb' | 'handle'> {
+  return {
+    ...('error' in event ? { code: event.error.code } : {}),
+    ...('verb' in event ? { verb: event.verb } : {}),
+    ...('handle' in event ? { handle: event.handle } : {}),
+  }
+}
+
+/** What is known of an error, and of the one under it. */
+export function text(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error instanceof SessionError && error.cause instanceof Error ? ` Cause: ${error.cause.message}` : ''
   return `${error.message}${cause}`
 }

@@ -1,4 +1,5 @@
 import { ENGINE_OPTIONS, invalid, refuseUnknown, shown, type EngineOptions } from '../core/options.js'
+import type { SessionLog } from './log.js'
 
 /** How a token travels: in a cookie, or in `Authorization: Bearer`. */
 export type Transport = 'cookie' | 'bearer'
@@ -30,8 +31,11 @@ export interface SessionOptions extends EngineOptions {
    * Default: `['cookie']`.
    */
   readonly transports?: readonly Transport[] | undefined
-  /** Takes one line for what an operator must see; `false` for silence. Default: `console.warn`, and in Nest its logger. */
-  readonly log?: ((line: string) => void) | false | undefined
+  /**
+   * Takes one line for what an operator must see, and the same as fields; `false` for silence. Default: `console.warn`
+   * with the line, and in Nest its logger with both.
+   */
+  readonly log?: SessionLog | false | undefined
 }
 
 /** {@link CookieOptions}, checked and complete. */
