@@ -3,8 +3,9 @@ import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_DATA } from './data.js'
 import type { Duration } from './duration.js'
 import type { SessionEvent } from './events.js'
-import { endRecord, findRecord, unreadable, type Found } from './find.js'
+import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
 import { ID_LENGTH } from './id.js'
+import { GuardedMetrics, watched } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
@@ -12,7 +13,7 @@ import type { Awaitable, Closing } from './store.js'
 import { subjectText } from './subject.js'
 import { assertSameSubject, SubjectSessions } from './subject-sessions.js'
 import { Sweeper } from './sweeper.js'
-import { idOf, TokenSigner } from './token.js'
+import { idOf, refusalOf, TokenSigner } from './token.js'
 
 /**
  * The middle of the house: opens a session at the start of a request and commits it before the headers leave. Knows
@@ -29,7 +30,9 @@ export class SessionEngine {
   constructor(options: EngineOptions) {
     const resolved = resolveEngineOptions(options)
     const signer = new TokenSigner(resolved.secrets)
+    const metrics = resolved.metrics && new GuardedMetrics(resolved.metrics)
     const emit = (event: SessionEvent): void => {
+      metrics?.happened(event)
       // An observer can't break a request, nor end the process by a promise that nobody waits for.
       try {
         const done: unknown = resolved.onEvent?.(event)
@@ -43,6 +46,7 @@ export class SessionEngine {
     this.#context = {
       options: resolved,
       calls,
+      metrics,
       rotates: resolved.store.abilities.has('rotating'),
       limitOf: (subject) => limitOf(resolved, subject),
       sign: (id) => signer.sign(id),
@@ -60,7 +64,10 @@ export class SessionEngine {
    */
   open(tokens: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
-    return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+    const { metrics } = this.#context
+    if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+    const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0)
+    return watched(find, (isDone) => metrics.opened(isDone ? open.finding : 'unavailable'))
   }
 
   /** The present moment by the clock of the options, in epoch milliseconds. */
@@ -165,26 +172,31 @@ export class SessionEngine {
       const token = tokens[index]!
       const secret = this.#signer.check(token)
       if (secret < 0) {
-        this.emit({ type: 'token-rejected' })
+        const reason = refusalOf(token)
+        this.emit({ type: 'token-rejected', reason })
+        open.missed(`token-${reason}`)
         continue
       }
       const id = idOf(token)
       const found = findRecord(this.#context, id)
       if (isPromise(found)) {
-        return found.then((there) =>
-          there && this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1),
-        )
+        return found.then((there) => (this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1)))
       }
-      if (found && this.#hold(open, secret, found)) return open
+      if (this.#hold(open, secret, found)) return open
     }
     return open
   }
 
-  #hold(open: OpenSession, secret: number, found: Found): boolean {
+  #hold(open: OpenSession, secret: number, found: Found | Missing): boolean {
+    if (typeof found === 'string') {
+      open.missed(found)
+      return false
+    }
     try {
       open.hold(found)
     } catch (error) {
       unreadable(this.#context, error)
+      open.missed('record-unreadable')
       return false
     }
     // A token signed by an older secret is signed anew on the way out; a client that has a newer id is sent none.
@@ -193,7 +205,8 @@ export class SessionEngine {
   }
 
   #found(id: string): Awaitable<Found | undefined> {
-    return typeof id === 'string' && id.length === ID_LENGTH ? findRecord(this.#context, id) : undefined
+    if (typeof id !== 'string' || id.length !== ID_LENGTH) return undefined
+    return after(findRecord(this.#context, id), (found) => (typeof found === 'string' ? undefined : found))
   }
 }
 

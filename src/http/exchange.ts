@@ -10,6 +10,7 @@ import { isTokenShaped } from '../core/token.js'
 import { cookieName, cookieValues, setCookieText } from './cookie-text.js'
 import { deviceLabel } from './device.js'
 import type { Door } from './door.js'
+import type { ExchangeView } from './explain.js'
 import { failureOf, type Failure } from './failure.js'
 import type { HeadChanges } from './head.js'
 import { isHeadHeld, type HeadKeeper } from './hold.js'
@@ -37,6 +38,7 @@ export class Exchange implements Carrier, HeadKeeper {
   #isBearer = false
   #isPresented = false
   #isRead = false
+  #undeliverable: SessionError | undefined
 
   constructor(door: Door, request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts) {
     this.#door = door
@@ -53,6 +55,17 @@ export class Exchange implements Carrier, HeadKeeper {
   get session(): Session | undefined {
     this.#isRead = true
     return this.#open?.session
+  }
+
+  /** What `explain` looks at. Does not count as a look at the session. */
+  get view(): ExchangeView {
+    return {
+      door: this.#door,
+      request: this.#request,
+      open: this.#open,
+      cookieName: cookieName(this.#door.cookie, this.#isSecureCookie),
+      isDeliverable: this.#isDeliverable,
+    }
   }
 
   /** Finds the token and loads the session. */
@@ -98,7 +111,8 @@ export class Exchange implements Carrier, HeadKeeper {
           'Change the session before the first byte of the body, or call `await session.save()` before it.',
       )
     }
-    if (!this.#isDeliverable) throw this.#door.undeliverable(this.#request)
+    // Told once, however often a handler tries to save.
+    if (!this.#isDeliverable) throw (this.#undeliverable ??= this.#door.undeliverable(this.#request))
   }
 
   settle(): Awaitable<void> {

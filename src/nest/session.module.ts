@@ -1,7 +1,12 @@
 import { Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
+import { Subject } from 'rxjs'
+import type { SessionEvent } from '../core/events.js'
+import { callable } from '../core/options.js'
 import { Door } from '../http/door.js'
-import { SESSION_DOOR } from './session.constants.js'
+import type { LogFields } from '../http/log.js'
+import { SESSION_DOOR, SESSION_SUBJECT } from './session.constants.js'
+import { SessionEvents } from './session.events.js'
 import { SessionAuthGuard } from './session.guard.js'
 import { SessionMiddleware } from './session.middleware.js'
 import {
@@ -23,34 +28,61 @@ import { SessionService } from './session.service.js'
  */
 @Module({
   providers: [
+    { provide: SESSION_SUBJECT, useFactory: () => new Subject<SessionEvent>() },
     {
       provide: SESSION_DOOR,
-      inject: [MODULE_OPTIONS_TOKEN, HttpAdapterHost],
+      inject: [MODULE_OPTIONS_TOKEN, HttpAdapterHost, SESSION_SUBJECT],
       useFactory: openDoor,
     },
+    SessionEvents,
     SessionService,
     SessionMiddleware,
     SessionAuthGuard,
   ],
-  exports: [SESSION_DOOR, MODULE_OPTIONS_TOKEN, SessionService, SessionMiddleware, SessionAuthGuard],
+  exports: [SESSION_DOOR, MODULE_OPTIONS_TOKEN, SessionService, SessionEvents, SessionMiddleware, SessionAuthGuard],
 })
 export class SessionModule extends ConfigurableModuleClass implements OnApplicationShutdown {
   readonly #door: Door
+  readonly #subject: Subject<SessionEvent>
 
-  constructor(@Inject(SESSION_DOOR) door: Door) {
+  constructor(@Inject(SESSION_DOOR) door: Door, @Inject(SESSION_SUBJECT) subject: Subject<SessionEvent>) {
     super()
     this.#door = door
+    this.#subject = subject
   }
 
-  onApplicationShutdown(): Promise<void> {
-    return this.#door.engine.close()
+  async onApplicationShutdown(): Promise<void> {
+    try {
+      await this.#door.engine.close()
+    } finally {
+      this.#subject.complete()
+    }
   }
 }
 
-function openDoor(options: SessionModuleOptions, host: HttpAdapterHost): Door {
-  const { user: _user, signIn: _signIn, ...sessionOptions } = options
-  const logger = new Logger('SessionModule')
-  const door = new Door({ log: (line) => logger.warn(line), ...sessionOptions }, () => trustProxyOf(host))
+function openDoor(options: SessionModuleOptions, host: HttpAdapterHost, subject: Subject<SessionEvent>): Door {
+  const { user: _user, signIn: _signIn, onEvent, ...sessionOptions } = options
+  callable('onEvent', onEvent)
+  const door = new Door(
+    {
+      log,
+      ...sessionOptions,
+      onEvent: (event) => {
+        subject.next(event)
+        return onEvent?.(event)
+      },
+    },
+    () => trustProxyOf(host),
+  )
   mount(door, host)
   return door
+}
+
+const logger = new Logger('SessionModule')
+
+const METHODS = { info: 'log', warn: 'warn', error: 'error' } as const
+
+/** The fields go along as Nest's own loggers take them. */
+function log(line: string, { level, ...fields }: LogFields): void {
+  logger[METHODS[level]](line, fields)
 }

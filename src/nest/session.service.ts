@@ -4,7 +4,7 @@ import { invalid, shown } from '../core/options.js'
 import { SessionError } from '../core/errors.js'
 import type { SessionData, SessionVerbs } from '../core/session.js'
 import type { SessionInfo } from '../core/subject-sessions.js'
-import { exchangeOf, type Door } from '../http/door.js'
+import { exchangeBehind, type Door } from '../http/door.js'
 import type { Exchange } from '../http/exchange.js'
 import { SESSION_DOOR, SESSION_OPTIONS } from './session.constants.js'
 import { asHttp } from './session.exceptions.js'
@@ -61,12 +61,12 @@ export class SessionService {
     const data = (this.#options.signIn ?? recipeData)(user as Readonly<Record<string, unknown>>)
     const rememberFor = remember === true ? this.#door.engine.rememberFor : remember === false ? undefined : remember
     if (rememberFor !== undefined) assertDuration('remember', rememberFor)
-    await exchangeBehind(request).signIn(data, { remember: rememberFor, keep }).catch(rethrow)
+    await exchangeWith(request).signIn(data, { remember: rememberFor, keep }).catch(rethrow)
   }
 
   /** Ends the session of this request and deletes its cookie. Without a session it is not an error. */
   async logout(request: object): Promise<void> {
-    await exchangeBehind(request).session?.destroy().catch(rethrow)
+    await exchangeWith(request).session?.destroy().catch(rethrow)
   }
 
   /**
@@ -165,12 +165,9 @@ export class SessionService {
   }
 }
 
-function exchangeBehind(request: object): Exchange {
-  const { raw } = (request ?? {}) as { readonly raw?: unknown }
-  for (const candidate of [request, raw]) {
-    const exchange = typeof candidate === 'object' && candidate !== null ? exchangeOf(candidate) : undefined
-    if (exchange) return exchange
-  }
+function exchangeWith(request: object): Exchange {
+  const exchange = exchangeBehind(request)
+  if (exchange) return exchange
   throw new SessionError(
     'REQUEST_WITHOUT_SESSION',
     'This request never got a session. Give the request that @Req() gives, of an application with SessionModule.',
