@@ -131,6 +131,26 @@ describe('each kind of event is told once, also to an observer that fails', () =
       expect(told()).toEqual([])
     })
 
+    test('expired: by the clock of the application it is over while a request holds it', async () => {
+      let ahead = 0
+      const { browser, clock, told, visit, again } = await watch(
+        start,
+        {},
+        {
+          'GET /reload': async ({ session }) => {
+            ahead = minutes(31)
+            await session.reload().catch(() => {})
+          },
+        },
+      )
+      await visit(browser, '/login?user=42')
+      const handle = await handleOf(browser)
+      const app = await again({ clock: () => clock.now() + ahead })
+      told()
+      await fetch(`${app.base}/reload`, { headers: { cookie: `sessionId=${browser.cookie('sessionId')}` } })
+      expect(told()).toEqual([{ type: 'expired', handle, reason: 'idle' }])
+    })
+
     test('expired: a handler put the end of its lifetime into the past', async () => {
       const { browser, told, visit } = await watch(start, {}, ROUTES)
       await visit(browser, '/login?user=42')
