@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common'
-import { Observable, Subscriber, type Observer, type Operator, type Subscription } from 'rxjs'
+import { Observable, type Observer, type Operator, type Subscription } from 'rxjs'
 import type { SessionEvent } from '../core/events.js'
 import { SESSION_SUBJECT } from './session.constants.js'
 
@@ -18,12 +18,7 @@ class Guarded<T> extends Observable<T> {
     error?: ((error: unknown) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    // An operator hands what goes wrong to whoever subscribed to it.
-    if (observer instanceof Subscriber) return super.subscribe(observer)
-    const given: Partial<Observer<T>> =
-      typeof observer === 'object' && observer !== null
-        ? observer
-        : { next: observer ?? noop, error: error ?? report, complete: complete ?? noop }
+    const given = typeof observer === 'object' && observer !== null ? observer : { next: observer, error, complete }
     return super.subscribe({
       next: (value) => attempt(() => given.next?.(value)),
       error: (cause: unknown) => attempt(() => (given.error ? given.error(cause) : report(cause))),
@@ -64,5 +59,3 @@ function report(error: unknown): void {
   const [message, stack] = error instanceof Error ? [error.message, error.stack] : [String(error), undefined]
   logger.error(`A subscriber of SessionEvents failed; the request was not disturbed. Cause: ${message}`, stack)
 }
-
-function noop(): void {}

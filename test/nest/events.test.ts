@@ -82,10 +82,7 @@ describe.each(adapters)('in Nest on $name', (adapter) => {
   test('it completes also where the store does not close', async () => {
     const { watcher, store } = await start()
     store.close = () => Promise.reject(new Error('It is stuck.'))
-    await running
-      .pop()!
-      .close()
-      .catch(() => {})
+    await Promise.allSettled([running.pop()!.close()])
     expect(watcher.isComplete).toBe(true)
   })
 

@@ -118,6 +118,21 @@ describe('each kind of event is told once, also to an observer that fails', () =
       expect(told()).toEqual([{ type: 'expired', handle, reason }])
     })
 
+    test('expired: its deadline passed before its use was noted', async () => {
+      const { browser, clock, store, told, visit } = await watch(start, { idleTimeout: minutes(20) })
+      await visit(browser, '/login?user=42')
+      const handle = await handleOf(browser)
+      clock.advance(minutes(19))
+      told()
+      const gate = store.hold('touch')
+      const answer = visit(browser, '/data')
+      await gate.reached
+      clock.advance(minutes(2))
+      gate.open()
+      await answer
+      expect(told()).toEqual([{ type: 'expired', handle, reason: 'idle' }])
+    })
+
     test('expired: the store still has it, but by the clock of the application it is over', async () => {
       const { app, browser, clock, told, visit, again } = await watch(start)
       await visit(browser, '/login?user=42')
