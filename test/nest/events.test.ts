@@ -1,4 +1,14 @@
-import { ConsoleLogger, Controller, Get, Injectable, Logger, Module, Req, Session as NestSession } from '@nestjs/common'
+import {
+  ConsoleLogger,
+  Controller,
+  Get,
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  Req,
+  Session as NestSession,
+} from '@nestjs/common'
 import {
   explain,
   SessionEvents,
@@ -20,7 +30,7 @@ class Watcher {
   readonly seen: SessionEvent[] = []
   isComplete = false
 
-  constructor(readonly events: SessionEvents) {
+  constructor(@Inject(SessionEvents) readonly events: SessionEvents) {
     events.subscribe({ next: (event) => this.seen.push(event), complete: () => (this.isComplete = true) })
   }
 }
