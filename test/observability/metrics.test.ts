@@ -115,6 +115,23 @@ describe('by OpenTelemetry', () => {
       })
     })
 
+    test('the most that became of one, where a handler saves several times', async () => {
+      const saves = (...subjects: readonly (number | undefined)[]): Routes[string] => {
+        return async ({ session }) => {
+          for (const [index, userId] of subjects.entries()) {
+            Object.assign(session, { index, ...(userId === undefined ? {} : { userId }) })
+            await session.save()
+          }
+        }
+      }
+      const { values, visit } = await run({
+        'GET /create': saves(undefined, undefined, 42, undefined),
+        'GET /rotate': saves(undefined, 43, undefined),
+      })
+      await visit('/create', '/rotate')
+      expect(await values('latchkey.session.commits')).toEqual({ created: 1, rotated: 1 })
+    })
+
     test('a session that ended elsewhere, and a stream that changes its own after its head', async () => {
       const gate = new HandlerGate()
       const { browser, values, visit } = await run({
