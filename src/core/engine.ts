@@ -10,6 +10,7 @@ import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
 import type { Awaitable, Closing } from './store.js'
+import { start } from './start.js'
 import { subjectText } from './subject.js'
 import { assertSameSubject, SubjectSessions } from './subject-sessions.js'
 import { Sweeper } from './sweeper.js'
@@ -23,6 +24,7 @@ export class SessionEngine {
   readonly #context: SessionContext
   readonly #signer: TokenSigner
   readonly #sweeper: Sweeper
+  #start: Promise<void> | undefined
   /** The sessions of a subject. */
   readonly subjects: SubjectSessions
 
@@ -39,8 +41,10 @@ export class SessionEngine {
         if (done instanceof Promise) done.catch(() => {})
       } catch {}
     }
-    const calls = new StoreCalls(resolved.store, resolved.storeTimeout, (verb, error) => {
-      emit({ type: 'store-failed', verb, error })
+    const calls = new StoreCalls(resolved.store, resolved.storeTimeout, {
+      failed: (verb, error) => emit({ type: 'store-failed', verb, error }),
+      down: (error) => emit({ type: 'store-down', error }),
+      up: (downFor) => emit({ type: 'store-up', downFor }),
     })
     this.#signer = signer
     this.#context = {
@@ -48,7 +52,7 @@ export class SessionEngine {
       calls,
       metrics,
       rotates: resolved.store.abilities.has('rotating'),
-      limitOf: (subject) => limitOf(resolved, subject),
+      limitOf: (subject) => limitOf(resolved, calls, subject),
       sign: (id) => signer.sign(id),
       emit,
     }
@@ -160,9 +164,38 @@ export class SessionEngine {
     return existed
   }
 
-  /** Stops sweeping and closes the store, where it has something to close. Twice is not an error. */
+  /**
+   * Waits until the store can be used, for `startTimeout` at most, and has it prove itself where it can. The doors of Nest
+   * and of Fastify do so before they take the first request. Asked again it answers the same.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE` if the store is still away then, unless the application starts without it
+   *   (`startWithoutStore`); `STORE_UNFIT` if it doesn't keep what it is given.
+   */
+  ready(): Promise<void> {
+    return (this.#start ??= start(this.#context.calls, this.#context.options))
+  }
+
+  /**
+   * Asks the store for a record that can't be there, to see whether it answers; also while it is down.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE`, after `storeTimeout` at the latest
+   */
+  check(): Promise<void> {
+    return this.#context.calls.check()
+  }
+
+  /** For how long the store has been down and is not asked, in milliseconds; `undefined` while it is asked. */
+  get storeDownFor(): Duration | undefined {
+    return this.#context.calls.downFor
+  }
+
+  /**
+   * Stops what runs in the background, waits for the store calls that are under way, `storeTimeout` at most, and closes
+   * what the store opened. Twice is not an error.
+   */
   async close(): Promise<void> {
     this.#sweeper.stop()
+    await this.#context.calls.close()
     const { store } = this.#context.options
     if (store.abilities.has('closing')) await (store as typeof store & Closing).close()
   }
@@ -217,10 +250,12 @@ function timesOf({ lastSeenAt, idleTimeout, expiresAt, persistent }: RecordTimes
 /** @throws SessionError `OPTIONS_INVALID` if the application's function answers no number that can be meant. */
 function limitOf(
   { maxSessions, onLimit }: ResolvedEngineOptions,
+  calls: StoreCalls,
   subject: string,
 ): Awaitable<SubjectLimit | undefined> {
   if (maxSessions === undefined) return undefined
-  return after(typeof maxSessions === 'number' ? maxSessions : maxSessions(subject), (max) => {
+  const max = typeof maxSessions === 'number' ? maxSessions : calls.inTime('maxSessions', maxSessions(subject))
+  return after(max, (max) => {
     if (max === undefined) return undefined
     assertMaxSessions(max)
     return { max, onLimit }

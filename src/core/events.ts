@@ -18,6 +18,8 @@ import type { SessionError } from './errors.js'
  * - `record-unreadable`: a stored record can't be read and counts as absent.
  * - `cookie-undeliverable`: a cookie would not reach the browser on this connection; nothing was stored.
  * - `store-failed`: a store call failed or passed its deadline.
+ * - `store-down`: the store only fails, with `error` the last time; it is not asked any more and tried in the background.
+ * - `store-up`: it has answered such a try and is asked again; it was down for so many milliseconds.
  * - `commit-failed`: a request's changes could not be saved; the client got an error.
  * - `late-write-dropped`: a session changed after its headers had left, and there was no way to keep it.
  */
@@ -39,6 +41,8 @@ export type SessionEvent =
   | { readonly type: 'record-unreadable'; readonly error: SessionError }
   | { readonly type: 'cookie-undeliverable'; readonly error: SessionError }
   | { readonly type: 'store-failed'; readonly verb: string; readonly error: SessionError }
+  | { readonly type: 'store-down'; readonly error: SessionError }
+  | { readonly type: 'store-up'; readonly downFor: number }
   | { readonly type: 'commit-failed'; readonly error: SessionError }
   | { readonly type: 'late-write-dropped'; readonly error: SessionError }
 

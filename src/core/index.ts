@@ -31,6 +31,7 @@ export {
   type Closing,
   type Evictions,
   type Outcome,
+  type Probing,
   type Rotating,
   type SessionStore,
   type Sweeping,

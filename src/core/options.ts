@@ -23,6 +23,10 @@ export interface EngineOptions {
   readonly touchInterval?: Duration | undefined
   /** How long a store call may take before the request is answered without it. Default: 500 ms. */
   readonly storeTimeout?: Duration | undefined
+  /** How long a start waits for the store. Default: 5 seconds. */
+  readonly startTimeout?: Duration | undefined
+  /** Whether the application starts although the store could not be used in that time. Default: `false`. */
+  readonly startWithoutStore?: boolean | undefined
   /**
    * How many sessions a subject may have at once: a whole number from 1, or what this function answers for it
    * (`undefined`: any number). Needs a store with the ability `by-subject`. Default: any number.
@@ -68,6 +72,8 @@ export interface ResolvedEngineOptions {
   readonly lifetime: Duration
   readonly touchInterval: Duration
   readonly storeTimeout: Duration
+  readonly startTimeout: Duration
+  readonly startWithoutStore: boolean
   readonly maxSessions: EngineOptions['maxSessions']
   readonly onLimit: 'evict-oldest' | 'refuse'
   readonly rotateEvery: Duration | undefined
@@ -88,6 +94,8 @@ export const ENGINE_OPTIONS = [
   'lifetime',
   'touchInterval',
   'storeTimeout',
+  'startTimeout',
+  'startWithoutStore',
   'maxSessions',
   'onLimit',
   'rotateEvery',
@@ -123,6 +131,8 @@ export function resolveEngineOptions(
     lifetime: duration('lifetime', options.lifetime, days(1)),
     touchInterval: duration('touchInterval', options.touchInterval, minutes(1)),
     storeTimeout: duration('storeTimeout', options.storeTimeout, 500, MAX_TIMER),
+    startTimeout: duration('startTimeout', options.startTimeout, seconds(5), MAX_TIMER),
+    startWithoutStore: flag('startWithoutStore', options.startWithoutStore),
     maxSessions: maxSessions(options),
     onLimit: oneOf('onLimit', options.onLimit, ['evict-oldest', 'refuse']),
     rotateEvery: rotateEvery(options),
@@ -274,6 +284,12 @@ function duration(name: string, value: unknown, fallback: Duration, max = MAX_DU
     throw invalid(`${name} is ${shown(value)}. Give a number of milliseconds from 1 to ${max}, such as minutes(30).`)
   }
   return Math.round(value)
+}
+
+function flag(name: string, value: unknown): boolean {
+  if (value === undefined) return false
+  if (typeof value === 'boolean') return value
+  throw invalid(`${name} is ${shown(value)}. Give true or false.`)
 }
 
 /**

@@ -3,6 +3,7 @@ import { isPromise } from '../core/calls.js'
 import { SessionEngine } from '../core/engine.js'
 import { SessionError } from '../core/errors.js'
 import { callable, refuseUnknown } from '../core/options.js'
+import { Countdown } from './countdown.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
 import { answer, failureOf } from './failure.js'
 import { holdHead } from './hold.js'
@@ -37,6 +38,7 @@ export class Door {
   readonly transports: ReadonlySet<Transport>
   readonly #log: LogLines
   readonly #trustProxy: () => string
+  readonly #heads = new Countdown()
 
   /**
    * @param trustProxy - how this platform is told that a proxy in front of it speaks HTTPS
@@ -71,12 +73,13 @@ export class Door {
     if (visited[EXCHANGE]) return next()
     const exchange = new Exchange(this, request, response, connection)
     visited[EXCHANGE] = exchange
+    this.#heads.begin()
     Object.defineProperty(request, 'session', SESSION_PROPERTY)
     let opened
     try {
       opened = exchange.open()
     } catch (error) {
-      return answer(response, failureOf(error))
+      return this.#refuse(response, error)
     }
     if (!isPromise(opened)) {
       holdHead(response, exchange)
@@ -87,13 +90,37 @@ export class Door {
         holdHead(response, exchange)
         next()
       },
-      (error: unknown) => answer(response, failureOf(error)),
+      (error: unknown) => this.#refuse(response, error),
     )
   }
 
   /** How this platform is told of a proxy. */
   get trustProxy(): string {
     return this.#trustProxy()
+  }
+
+  /** The head of an answer has left, or never will. */
+  headLeft(): void {
+    this.#heads.end()
+  }
+
+  /**
+   * Lets go of everything: waits for the requests that are under way to be committed, {@link CLOSE_WITHIN} at most, and then
+   * for what the engine has under way. Twice is not an error.
+   */
+  async close(): Promise<void> {
+    await this.#heads.isOver(CLOSE_WITHIN)
+    await this.engine.close()
+  }
+
+  /** As {@link SessionEngine.ready}; where that fails, nothing is left behind that would keep the process alive. */
+  async ready(): Promise<void> {
+    try {
+      await this.engine.ready()
+    } catch (error) {
+      await this.engine.close().catch(() => {})
+      throw error
+    }
   }
 
   /** The error for a cookie that this connection can't deliver; told as an event, and in the log the first time. */
@@ -123,7 +150,15 @@ export class Door {
     const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
     this.#log.write(line, { level: 'error', type: 'option-failed' })
   }
+
+  #refuse(response: ServerResponse, error: unknown): void {
+    this.headLeft()
+    answer(response, failureOf(error))
+  }
 }
+
+/** How long closing waits for requests that are under way, in milliseconds. */
+const CLOSE_WITHIN = 5000
 
 /** The exchange of a raw request, if it came through a door. */
 export function exchangeOf(request: object): Exchange | undefined {

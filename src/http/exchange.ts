@@ -39,6 +39,7 @@ export class Exchange implements Carrier, HeadKeeper {
   #isPresented = false
   #isRead = false
   #undeliverable: SessionError | undefined
+  #isHeadGone = false
 
   constructor(door: Door, request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts) {
     this.#door = door
@@ -119,6 +120,12 @@ export class Exchange implements Carrier, HeadKeeper {
     const open = this.#open
     if (!open || (!this.#isRead && !open.isUnsettled)) return
     return open.commit()
+  }
+
+  headGone(): void {
+    if (this.#isHeadGone) return
+    this.#isHeadGone = true
+    this.#door.headLeft()
   }
 
   headChanges(): HeadChanges | undefined {

@@ -18,7 +18,16 @@ export interface SessionMiddlewareFunction {
   (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void
   /** The engine behind it. */
   readonly engine: SessionEngine
-  /** Stops what runs in the background and closes what the store opened itself. Twice is not an error. */
+  /**
+   * Waits until the store can be used, for `startTimeout` at most: `await` it before the server listens.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE`, `STORE_UNFIT`; then everything is closed.
+   */
+  ready(): Promise<void>
+  /**
+   * Waits for the requests that are under way to be committed, 5 seconds at most, stops what runs in the background and
+   * closes what the store opened itself. Twice is not an error.
+   */
   close(): Promise<void>
 }
 
@@ -35,7 +44,7 @@ export function sessions(options: SessionOptions): SessionMiddlewareFunction {
     (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void => {
       door.enter(request, response, request, next)
     },
-    { engine: door.engine, close: () => door.engine.close() },
+    { engine: door.engine, ready: () => door.ready(), close: () => door.close() },
   )
 }
 

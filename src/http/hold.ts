@@ -13,6 +13,8 @@ export interface HeadKeeper {
   headChanges(): HeadChanges | undefined
   /** The answer to give instead, because the work failed. */
   refuse(error: unknown): Failure
+  /** The head has left, or never will. May be told more than once. */
+  headGone(): void
   /** The work failed after the head had left, or Node would not send the answer once it had waited. */
   failedLate(error: unknown): void
 }
@@ -126,8 +128,8 @@ class Hold {
   /** The connection closed. What the handler has changed by now is still saved. */
   clientGone(): void {
     this.#isClosed = true
-    if (this.#isEnded || this.#isRefused) return
-    this.#settleLate(noop, noop)
+    if (!this.#isEnded && !this.#isRefused) this.#settleLate(noop, noop)
+    this.#keeper.headGone()
   }
 
   #firstCall(method: Method, args: readonly unknown[]): unknown {
@@ -174,6 +176,7 @@ class Hold {
   }
 
   #changeHead(method: Method, args: readonly unknown[]): readonly unknown[] {
+    this.#keeper.headGone()
     const changes = this.#keeper.headChanges()
     if (!changes) return args
     if (method !== 'writeHead') {
@@ -214,6 +217,7 @@ class Hold {
     const queue = this.#queue
     this.#queue = []
     this.#isRefused = true
+    this.#keeper.headGone()
     this.#state = 'open'
     if (!this.#isClosed) answer(this.#response, failure, this.#originals)
     this.#state = 'over'

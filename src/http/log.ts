@@ -23,6 +23,8 @@ export interface LogFields {
   readonly verb?: string
   /** The public name of the session. */
   readonly handle?: string
+  /** For how long the store was down, in milliseconds. */
+  readonly downFor?: number
   /** How many events of this type had no line of their own since the last one. */
   readonly more?: number
 }
@@ -88,6 +90,13 @@ function messageOf(event: SessionEvent): readonly [LogLevel, string] | undefined
       return ['error', event.error.message]
     case 'store-failed':
       return ['warn', text(event.error)]
+    case 'store-down':
+      return [
+        'error',
+        `The session store is down. It is not asked any more, and tried again and again in the background. ${text(event.error)}`,
+      ]
+    case 'store-up':
+      return ['info', `The session store is back. It was down for ${(event.downFor / 1000).toFixed(1)} s.`]
     case 'commit-failed':
       // These two have a line of their own.
       if (event.error.code === 'STORE_UNAVAILABLE' || event.error.code === 'COOKIE_UNDELIVERABLE') return undefined
@@ -107,11 +116,12 @@ function messageOf(event: SessionEvent): readonly [LogLevel, string] | undefined
   }
 }
 
-function fieldsOf(event: SessionEvent): Pick<LogFields, 'code' | 'verb' | 'handle'> {
+function fieldsOf(event: SessionEvent): Pick<LogFields, 'code' | 'verb' | 'handle' | 'downFor'> {
   return {
     ...('error' in event ? { code: event.error.code } : {}),
     ...('verb' in event ? { verb: event.verb } : {}),
     ...('handle' in event ? { handle: event.handle } : {}),
+    ...('downFor' in event ? { downFor: Math.round(event.downFor) } : {}),
   }
 }
 

@@ -1,4 +1,4 @@
-import { Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common'
+import { Inject, Logger, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
 import { Subject } from 'rxjs'
 import type { SessionEvent } from '../core/events.js'
@@ -22,7 +22,8 @@ import { SessionService } from './session.service.js'
  * example from `ConfigService`.
  *
  * Global unless told otherwise (`isGlobal: false`). Mounts itself on Express and on Fastify, before all middleware, so that
- * `req.session` and `@Session()` work everywhere. When the application shuts down, it closes what the store opened.
+ * `req.session` and `@Session()` work everywhere. The application is initialized when the store can be used; while it can't be
+ * for `startTimeout`, `init` and `listen` reject. When the application shuts down, it closes what the store opened.
  *
  * @throws SessionError `OPTIONS_INVALID` at start-up for options that can't work.
  */
@@ -41,7 +42,7 @@ import { SessionService } from './session.service.js'
   ],
   exports: [SESSION_DOOR, MODULE_OPTIONS_TOKEN, SessionService, SessionEvents, SessionMiddleware, SessionAuthGuard],
 })
-export class SessionModule extends ConfigurableModuleClass implements OnApplicationShutdown {
+export class SessionModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   readonly #door: Door
   readonly #subject: Subject<SessionEvent>
 
@@ -51,9 +52,13 @@ export class SessionModule extends ConfigurableModuleClass implements OnApplicat
     this.#subject = subject
   }
 
+  onModuleInit(): Promise<void> {
+    return this.#door.ready()
+  }
+
   async onApplicationShutdown(): Promise<void> {
     try {
-      await this.#door.engine.close()
+      await this.#door.close()
     } finally {
       this.#subject.complete()
     }

@@ -43,6 +43,13 @@ export class Commands {
     return fieldsOf(await again(() => this.#connection.send(['hgetall', name], name)).catch(rethrow))
   }
 
+  /** Whether Redis will drop the record by itself. */
+  async endsByItself(key: string): Promise<boolean> {
+    this.#refuseClosed()
+    const name = this.record(key)
+    return Number(await this.#connection.send(['pttl', name], name).catch(rethrow)) > 0
+  }
+
   /** Runs a script, its first argument the present time. The answer is what the script says it is. */
   async run<T>(script: Script, keys: readonly string[], args: readonly string[]): Promise<T> {
     this.#refuseClosed()
