@@ -1,11 +1,11 @@
-import { after, isPromise, StoreCalls } from './calls.js'
+import { after, isPromise, StoreCalls, watched } from './calls.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_DATA } from './data.js'
 import type { Duration } from './duration.js'
 import type { SessionEvent } from './events.js'
 import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
 import { ID_LENGTH } from './id.js'
-import { GuardedMetrics, watched } from './metrics.js'
+import { GuardedMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
@@ -41,11 +41,16 @@ export class SessionEngine {
         if (done instanceof Promise) done.catch(() => {})
       } catch {}
     }
-    const calls = new StoreCalls(resolved.store, resolved.storeTimeout, {
-      failed: (verb, error) => emit({ type: 'store-failed', verb, error }),
-      down: (error) => emit({ type: 'store-down', error }),
-      up: (downFor) => emit({ type: 'store-up', downFor }),
-    })
+    const calls = new StoreCalls(
+      resolved.store,
+      resolved.storeTimeout,
+      {
+        failed: (verb, error) => emit({ type: 'store-failed', verb, error }),
+        down: (error) => emit({ type: 'store-down', error }),
+        up: (downFor) => emit({ type: 'store-up', downFor }),
+      },
+      metrics,
+    )
     this.#signer = signer
     this.#context = {
       options: resolved,
@@ -71,7 +76,7 @@ export class SessionEngine {
     const { metrics } = this.#context
     if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0)
     const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0)
-    return watched(find, (isDone) => metrics.opened(isDone ? open.finding : 'unavailable'))
+    return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
   }
 
   /** The present moment by the clock of the options, in epoch milliseconds. */

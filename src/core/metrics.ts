@@ -1,9 +1,7 @@
-import { isPromise } from './calls.js'
 import type { Duration } from './duration.js'
 import type { SessionEvent } from './events.js'
 import type { Fate } from './held-record.js'
 import type { Finding } from './open-session.js'
-import type { Awaitable } from './store.js'
 
 /**
  * What became of a call of the store: `ok`, also where it answered that there is no such record; `failed`; `timeout`, no
@@ -67,29 +65,4 @@ export class GuardedMetrics implements SessionMetrics {
       this.#metrics.happened(event)
     } catch {}
   }
-}
-
-/** Does some work and tells whether it was done, at once where the work is. */
-export function watched<T>(work: () => Awaitable<T>, ended: (isDone: boolean) => void): Awaitable<T> {
-  let result: Awaitable<T>
-  try {
-    result = work()
-  } catch (error) {
-    ended(false)
-    throw error
-  }
-  if (!isPromise(result)) {
-    ended(true)
-    return result
-  }
-  return result.then(
-    (value) => {
-      ended(true)
-      return value
-    },
-    (error: unknown) => {
-      ended(false)
-      throw error
-    },
-  )
 }

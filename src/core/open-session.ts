@@ -1,5 +1,5 @@
 import { AsideObjects } from './aside.js'
-import { after, isPromise } from './calls.js'
+import { after, isPromise, watched } from './calls.js'
 import { defineData } from './codec.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_CHANGES, NO_DATA, withChanges, type DataChanges } from './data.js'
@@ -8,7 +8,7 @@ import { SessionError } from './errors.js'
 import type { Found, Missing } from './find.js'
 import { gone, HeldRecord, type Fate, type MoveReason } from './held-record.js'
 import { Lifetime } from './lifetime.js'
-import { watched, type CommitOutcome } from './metrics.js'
+import type { CommitOutcome } from './metrics.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
 import { nobody, signInData, type SignInOptions } from './sign-in.js'
@@ -129,8 +129,8 @@ export class OpenSession implements SessionBearer {
     if (!metrics) return this.#commit()
     return watched(
       () => this.#commit(),
-      (isDone) => {
-        const outcome = isDone ? this.fate : 'failed'
+      (hasFailed) => {
+        const outcome = hasFailed ? 'failed' : this.fate
         if (outcome !== this.#counted) metrics.committed((this.#counted = outcome))
       },
     )

@@ -134,7 +134,7 @@ function textOf(reason: SeenReason, view: ExchangeView): string {
   const { cookieName, door, request } = view
   switch (reason) {
     case 'store-down':
-      return 'The session could not be loaded: the store has not answered. See the event `store-failed` for its cause.'
+      return `The session could not be loaded: ${downFor(door)}. See the events \`store-failed\` and \`store-down\` for the cause.`
     case 'no-cookie':
       return `The request has no cookie ${cookieName}. ${whyNoCookie(request, door)}`
     case 'no-bearer':
@@ -170,6 +170,13 @@ function textOf(reason: SeenReason, view: ExchangeView): string {
         ? 'The session was found, and belongs to somebody.'
         : 'The session was found, but it belongs to nobody: the option `subject`, by default session.userId, answers undefined for its data. Sign in, or mend `subject`.'
   }
+}
+
+function downFor({ engine }: Door): string {
+  const milliseconds = engine.storeDownFor
+  return milliseconds === undefined
+    ? 'the store has not answered'
+    : `the store has been down for ${(milliseconds / 1000).toFixed(1)} s`
 }
 
 function whyNoCookie({ headers }: IncomingMessage, { cookie }: Door): string {

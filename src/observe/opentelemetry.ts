@@ -31,6 +31,7 @@ class OpenTelemetryMetrics implements SessionMetrics {
   readonly #ended: Counter
   readonly #events: Counter
   readonly #known = new Map<string, Attributes>()
+  #isStoreUp = true
 
   constructor(meter: Meter) {
     this.#storeCalls = meter.createHistogram('latchkey.store.call.duration', {
@@ -38,6 +39,12 @@ class OpenTelemetryMetrics implements SessionMetrics {
       unit: 's',
       advice: { explicitBucketBoundaries: BUCKETS },
     })
+    meter
+      .createObservableGauge('latchkey.store.up', {
+        description: 'Whether the session store is asked: 1, or 0 while it is known to be down.',
+        unit: '1',
+      })
+      .addCallback((result) => result.observe(this.#isStoreUp ? 1 : 0))
     this.#opens = meter.createCounter('latchkey.session.opens', {
       description: 'Requests whose session was looked for, by what their tokens led to.',
       unit: '{request}',
@@ -82,6 +89,10 @@ class OpenTelemetryMetrics implements SessionMetrics {
         return this.#ended.add(1, this.#attributes('latchkey.reason', event.type))
       case 'expired':
         return this.#ended.add('count' in event ? event.count : 1, this.#attributes('latchkey.reason', event.reason))
+      case 'store-down':
+      case 'store-up':
+        this.#isStoreUp = event.type === 'store-up'
+        return this.#events.add(1, this.#eventAttributes(event))
       default:
         return this.#events.add(1, this.#eventAttributes(event))
     }

@@ -1,4 +1,4 @@
-import { SessionError } from 'latchkey/core'
+import { SessionError, type SessionEvent } from 'latchkey/core'
 import { hours, minutes, seconds } from 'latchkey/express'
 import { describe, expect, test } from 'vitest'
 import { everywhere, HandlerGate, type Routes } from '../acceptance/everywhere.js'
@@ -298,6 +298,26 @@ describe('each kind of event is told once, also to an observer that fails', () =
       store.failWith(new Error('down'), ['load'])
       expect(await visit(browser, '/data')).toBe(503)
       expect(told()).toMatchObject([{ type: 'store-failed', verb: 'load', error: { code: 'STORE_UNAVAILABLE' } }])
+    })
+
+    test('store-down and store-up: it only failed, and was back', async () => {
+      const { browser, fields, store, told, visit } = await watch(start)
+      await visit(browser, '/set?a=1')
+      told()
+      store.failWith(new Error('down'))
+      for (let count = 0; count < 9; count++) expect(await visit(browser, '/data')).toBe(503)
+      expect(told().map(({ type }) => type)).toEqual([...Array<string>(5).fill('store-failed'), 'store-down'])
+      store.heal()
+      const later: SessionEvent[] = []
+      await expect.poll(() => later.push(...told())).toBeGreaterThan(0)
+      expect(later).toEqual([{ type: 'store-up', downFor: expect.any(Number) as number }])
+      expect(await visit(browser, '/data')).toBe(200)
+      expect(told()).toEqual([])
+      expect(fields).toMatchObject([
+        { level: 'warn', type: 'store-failed', verb: 'load' },
+        { level: 'error', type: 'store-down', code: 'STORE_UNAVAILABLE' },
+        { level: 'info', type: 'store-up', downFor: expect.any(Number) as number },
+      ])
     })
 
     test('commit-failed: what a request changed could not be saved', async () => {

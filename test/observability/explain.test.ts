@@ -185,6 +185,9 @@ everywhere(({ platform, start, store: kind }) => {
       store.failWith(new Error('down'), ['load'])
       await browser.get('/data')
       expect(explain(seen.at(-1)!)).toMatchObject({ reason: 'store-down', isSignedIn: false })
+      expect(explain(seen.at(-1)!).text).toContain('the store has not answered')
+      for (let count = 0; count < 5; count++) await browser.get('/data')
+      expect(explain(seen.at(-1)!).text).toMatch(/the store has been down for \d\.\d s/)
       await browser.get('/logout')
     })
 
