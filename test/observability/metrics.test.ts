@@ -189,7 +189,7 @@ describe('by OpenTelemetry', () => {
     })
 
     test('how long calls of the store take, and what becomes of them', async () => {
-      const { browser, store, values, visit } = await run({}, { storeTimeout: 40 })
+      const { again, browser, store, values, visit } = await run()
       const counts = async () =>
         Object.fromEntries(
           Object.entries(await values('latchkey.store.call.duration')).map(([name, value]) => [
@@ -201,7 +201,8 @@ describe('by OpenTelemetry', () => {
       const before = await counts()
       expect(before).toMatchObject({ 'create ok': 2, 'load ok': 4, 'update ok': 1, 'rotate ok': 1, 'delete ok': 1 })
       store.hang(['load'])
-      await visit('/data')
+      const impatient = await again({ storeTimeout: 40 })
+      await fetch(`${impatient.base}/data`, { headers: { cookie: `sessionId=${browser.cookie('sessionId')}` } })
       store.heal()
       store.failWith(new SessionError('RECORD_UNREADABLE', 'of a newer format'), ['load'])
       await browser.copy().get('/data')
