@@ -3,6 +3,7 @@ import { Deadlines } from './deadlines.js'
 import type { Duration } from './duration.js'
 import { SessionError, type SessionErrorCode } from './errors.js'
 import { keyOf, newId } from './id.js'
+import type { SessionMetrics, StoreCallOutcome } from './metrics.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from './record.js'
 import type { Awaitable, BySubject, Evictions, Outcome, Probing, Rotating, SessionStore, Sweeping } from './store.js'
 
@@ -14,6 +15,28 @@ export function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
 /** Goes on with a value, at once if it is there. */
 export function after<T, R>(value: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {
   return isPromise(value) ? value.then(next) : next(value)
+}
+
+/** Does some work, tells whether it failed and with what error, and goes on with it; at once where the work is. */
+export function watched<T>(
+  work: () => Awaitable<T>,
+  ended: (hasFailed: boolean, error?: unknown) => void,
+): Awaitable<T> {
+  const failed = (error: unknown): never => {
+    ended(true, error)
+    throw error
+  }
+  let result: Awaitable<T>
+  try {
+    result = work()
+  } catch (error) {
+    return failed(error)
+  }
+  const done = (value: T): T => {
+    ended(false)
+    return value
+  }
+  return isPromise(result) ? result.then(done, failed) : done(result)
 }
 
 /** Who is told of what becomes of a store. */
@@ -35,11 +58,13 @@ export class StoreCalls {
   readonly #store: SessionStore
   readonly #timeout: Duration
   readonly #listener: StoreListener
+  readonly #metrics: SessionMetrics | undefined
   readonly #deadlines: Deadlines
   readonly #breaker: Breaker
 
-  constructor(store: SessionStore, timeout: Duration, listener: StoreListener) {
+  constructor(store: SessionStore, timeout: Duration, listener: StoreListener, metrics?: SessionMetrics) {
     this.#store = store
+    this.#metrics = metrics
     this.#timeout = timeout
     this.#listener = listener
     this.#deadlines = new Deadlines(timeout, (verb) => this.#failure(verb, this.#late()))
@@ -139,6 +164,22 @@ export class StoreCalls {
   }
 
   #call<T>(verb: string, call: () => Awaitable<T>): Awaitable<T> {
+    return this.#metrics ? this.#measured(this.#metrics, verb, call) : this.#ask(verb, call)
+  }
+
+  #measured<T>(metrics: SessionMetrics, verb: string, call: () => Awaitable<T>): Awaitable<T> {
+    const isRefused = this.#breaker.isDown
+    const start = performance.now()
+    return watched(
+      () => this.#ask(verb, call),
+      (hasFailed, error) => {
+        const outcome = isRefused ? 'refused' : hasFailed ? outcomeOf(error) : 'ok'
+        metrics.storeCall(verb, outcome, performance.now() - start)
+      },
+    )
+  }
+
+  #ask<T>(verb: string, call: () => Awaitable<T>): Awaitable<T> {
     if (this.#breaker.isDown) throw this.#turnedAway(verb)
     let answer: Awaitable<T>
     try {
@@ -210,8 +251,17 @@ export class StoreCalls {
   }
 
   #late(): Error {
-    return new Error(`No answer within ${this.#timeout} ms.`)
+    return new LateError(`No answer within ${this.#timeout} ms.`)
   }
+}
+
+/** The cause of a failure that is a deadline. */
+class LateError extends Error {}
+
+function outcomeOf(error: unknown): StoreCallOutcome {
+  if (!(error instanceof SessionError)) return 'failed'
+  if (ANSWERS.has(error.code)) return 'ok'
+  return error.cause instanceof LateError ? 'timeout' : 'failed'
 }
 
 /** Errors by which a store answers a call. Any other, such as one for a client that is not installed, is a failure of it. */

@@ -1,11 +1,12 @@
-import { after, isPromise, StoreCalls } from './calls.js'
+import { after, isPromise, StoreCalls, watched } from './calls.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_DATA } from './data.js'
 import type { Duration } from './duration.js'
 import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
-import { endRecord, findRecord, unreadable, type Found } from './find.js'
+import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
 import { ID_LENGTH } from './id.js'
+import { GuardedMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
@@ -14,7 +15,7 @@ import { start } from './start.js'
 import { subjectText } from './subject.js'
 import { assertSameSubject, SubjectSessions } from './subject-sessions.js'
 import { Sweeper } from './sweeper.js'
-import { idOf, TokenSigner } from './token.js'
+import { idOf, refusalOf, TokenSigner } from './token.js'
 import { UnavailableSession } from './unavailable-session.js'
 
 /**
@@ -33,22 +34,30 @@ export class SessionEngine {
   constructor(options: EngineOptions) {
     const resolved = resolveEngineOptions(options)
     const signer = new TokenSigner(resolved.secrets)
+    const metrics = resolved.metrics && new GuardedMetrics(resolved.metrics)
     const emit = (event: SessionEvent): void => {
+      metrics?.happened(event)
       // An observer can't break a request, nor end the process by a promise that nobody waits for.
       try {
         const done: unknown = resolved.onEvent?.(event)
         if (done instanceof Promise) done.catch(() => {})
       } catch {}
     }
-    const calls = new StoreCalls(resolved.store, resolved.storeTimeout, {
-      failed: (verb, error) => emit({ type: 'store-failed', verb, error }),
-      down: (error) => emit({ type: 'store-down', error }),
-      up: (downFor) => emit({ type: 'store-up', downFor }),
-    })
+    const calls = new StoreCalls(
+      resolved.store,
+      resolved.storeTimeout,
+      {
+        failed: (verb, error) => emit({ type: 'store-failed', verb, error }),
+        down: (error) => emit({ type: 'store-down', error }),
+        up: (downFor) => emit({ type: 'store-up', downFor }),
+      },
+      metrics,
+    )
     this.#signer = signer
     this.#context = {
       options: resolved,
       calls,
+      metrics,
       rotates: resolved.store.abilities.has('rotating'),
       limitOf: (subject) => limitOf(resolved, calls, subject),
       sign: (id) => signer.sign(id),
@@ -66,7 +75,10 @@ export class SessionEngine {
    */
   open(tokens: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
-    return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+    const { metrics } = this.#context
+    if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+    const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0)
+    return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
   }
 
   /** The session of a request that can't have its own: without data, and `error` is the answer to every verb. */
@@ -205,26 +217,31 @@ export class SessionEngine {
       const token = tokens[index]!
       const secret = this.#signer.check(token)
       if (secret < 0) {
-        this.emit({ type: 'token-rejected' })
+        const reason = refusalOf(token)
+        this.emit({ type: 'token-rejected', reason })
+        open.missed(`token-${reason}`)
         continue
       }
       const id = idOf(token)
       const found = findRecord(this.#context, id)
       if (isPromise(found)) {
-        return found.then((there) =>
-          there && this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1),
-        )
+        return found.then((there) => (this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1)))
       }
-      if (found && this.#hold(open, secret, found)) return open
+      if (this.#hold(open, secret, found)) return open
     }
     return open
   }
 
-  #hold(open: OpenSession, secret: number, found: Found): boolean {
+  #hold(open: OpenSession, secret: number, found: Found | Missing): boolean {
+    if (typeof found === 'string') {
+      open.missed(found)
+      return false
+    }
     try {
       open.hold(found)
     } catch (error) {
       unreadable(this.#context, error)
+      open.missed('record-unreadable')
       return false
     }
     // A token signed by an older secret is signed anew on the way out; a client that has a newer id is sent none.
@@ -233,7 +250,8 @@ export class SessionEngine {
   }
 
   #found(id: string): Awaitable<Found | undefined> {
-    return typeof id === 'string' && id.length === ID_LENGTH ? findRecord(this.#context, id) : undefined
+    if (typeof id !== 'string' || id.length !== ID_LENGTH) return undefined
+    return after(findRecord(this.#context, id), (found) => (typeof found === 'string' ? undefined : found))
   }
 }
 

@@ -1,19 +1,23 @@
 import { AsideObjects } from './aside.js'
-import { after, isPromise } from './calls.js'
+import { after, isPromise, watched } from './calls.js'
 import { defineData } from './codec.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_CHANGES, NO_DATA, withChanges, type DataChanges } from './data.js'
 import type { Duration } from './duration.js'
 import { SessionError } from './errors.js'
-import type { Found } from './find.js'
-import { gone, HeldRecord, type MoveReason } from './held-record.js'
+import type { Found, Missing } from './find.js'
+import { gone, HeldRecord, type Fate, type MoveReason } from './held-record.js'
 import { Lifetime } from './lifetime.js'
+import type { CommitOutcome } from './metrics.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
 import { nobody, signInData, type SignInOptions } from './sign-in.js'
 import type { Awaitable } from './store.js'
 import { subjectText } from './subject.js'
 import type { Written } from './writes.js'
+
+/** What the tokens of a request led to. */
+export type Finding = 'no-token' | 'token-malformed' | 'token-signature' | Missing | 'found'
 
 /**
  * One session for one request, as the engine sees it: what the handler holds, and what is to become of it in the store.
@@ -23,10 +27,13 @@ export class OpenSession implements SessionBearer {
   readonly #lifetime: Lifetime
   readonly #record: HeldRecord
   #session = new LiveSession(this)
+  #finding: Finding = 'no-token'
   #aside: AsideObjects | undefined
   #underWay: Promise<void> | undefined
   #failure: SessionError | undefined
   #lastError: SessionError | undefined
+  /** The outcome that was told to the metrics last. */
+  #counted: CommitOutcome | undefined
 
   constructor(context: SessionContext, carrier: Carrier) {
     this.#context = context
@@ -79,6 +86,21 @@ export class OpenSession implements SessionBearer {
     return this.#lastError
   }
 
+  /** What the tokens of the request led to. Of several that led nowhere, the one that came farthest. */
+  get finding(): Finding {
+    return this.#finding
+  }
+
+  /** What became of the session so far. */
+  get fate(): Fate {
+    return this.#record.fate
+  }
+
+  /** Whether there is a record of it, as far as this request knows. */
+  get isStored(): boolean {
+    return this.#record.written !== undefined
+  }
+
   /** Whether the end of the request has something to do even if no handler looked at the session. */
   get isUnsettled(): boolean {
     return this.#record.isUnsettled
@@ -96,7 +118,14 @@ export class OpenSession implements SessionBearer {
       this.#session = new LiveSession(this)
       throw error
     }
+    this.#finding = 'found'
     this.#record.hold(found)
+  }
+
+  /** One of the tokens led to no session. */
+  missed(why: Finding): void {
+    const isFirst = this.#finding === 'no-token'
+    if (isFirst || (this.#finding.startsWith('token-') && !why.startsWith('token-'))) this.#finding = why
   }
 
   /** Sends the token with the answer, unless the client has a newer one. */
@@ -106,7 +135,19 @@ export class OpenSession implements SessionBearer {
 
   /** Stores what is left to store, before the headers leave. */
   commit(): Awaitable<void> {
-    if (this.#underWay) return this.#underWay.then(() => this.commit())
+    const { metrics } = this.#context
+    if (!metrics) return this.#commit()
+    return watched(
+      () => this.#commit(),
+      (hasFailed) => {
+        const outcome = hasFailed ? 'failed' : this.fate
+        if (outcome !== this.#counted) metrics.committed((this.#counted = outcome))
+      },
+    )
+  }
+
+  #commit(): Awaitable<void> {
+    if (this.#underWay) return this.#underWay.then(() => this.#commit())
     if (this.#failure) throw this.#failure
     const done = after(this.#record.settle(), (isMet) => (isMet ? this.#persist() : this.#persistUnmet()))
     if (isPromise(done)) this.#occupy(done)
@@ -394,7 +435,7 @@ export class OpenSession implements SessionBearer {
 
   /** A handler has put the end of the lifetime into the past. */
   #expire(): Awaitable<void> {
-    return after(this.#record.delete('destroyed'), () => this.#record.end())
+    return after(this.#record.delete('lifetime'), () => this.#record.end())
   }
 
   #isSubjectChanged(written: Written, data: object = this.#session): boolean {

@@ -2,6 +2,7 @@ import { days, MAX_DURATION, minutes, seconds, type Duration } from './duration.
 import { SessionError } from './errors.js'
 import type { SessionObserver } from './events.js'
 import type { Clock } from './expiry.js'
+import type { SessionMetrics } from './metrics.js'
 import type { Ability, Awaitable, SessionStore } from './store.js'
 
 /** What the engine can be told. The doors (`latchkey`, `latchkey/express`, `latchkey/fastify`) take these and those of the transport. */
@@ -57,6 +58,8 @@ export interface EngineOptions {
   readonly subject?: ((data: Readonly<Record<string, unknown>>) => unknown) | undefined
   /** Is told what happens. Default: nobody. */
   readonly onEvent?: SessionObserver | undefined
+  /** Is told what there is to count and to measure, such as that of `latchkey/opentelemetry`. Default: nobody. */
+  readonly metrics?: SessionMetrics | undefined
   /** Tells the time. Default: `Date.now`. */
   readonly clock?: Clock | undefined
 }
@@ -79,6 +82,7 @@ export interface ResolvedEngineOptions {
   readonly rememberFor: Duration
   readonly subject: (data: Readonly<Record<string, unknown>>) => unknown
   readonly onEvent: SessionObserver | undefined
+  readonly metrics: SessionMetrics | undefined
   readonly clock: Clock
 }
 
@@ -100,6 +104,7 @@ export const ENGINE_OPTIONS = [
   'rememberFor',
   'subject',
   'onEvent',
+  'metrics',
   'clock',
 ] as const satisfies readonly (keyof EngineOptions)[]
 
@@ -136,6 +141,7 @@ export function resolveEngineOptions(
     rememberFor: duration('rememberFor', options.rememberFor, days(30)),
     subject: callable('subject', options.subject) ?? subjectByUserId,
     onEvent: callable('onEvent', options.onEvent),
+    metrics: metrics(options.metrics),
     clock: callable('clock', options.clock) ?? Date.now,
   }
 }
@@ -253,6 +259,18 @@ function assertAbility(store: SessionStore, ability: Ability, option: string): v
   )
 }
 
+function metrics(given: SessionMetrics | undefined): SessionMetrics | undefined {
+  if (given === undefined) return undefined
+  for (const method of ['storeCall', 'opened', 'committed', 'happened'] as const) {
+    if (typeof (given as Partial<SessionMetrics> | null)?.[method] !== 'function') {
+      throw invalid(
+        `metrics is ${shown(given)} without the method ${method}. Give openTelemetryMetrics() of latchkey/opentelemetry, or all four methods.`,
+      )
+    }
+  }
+  return given
+}
+
 function oneOf<const T extends string>(name: string, value: T | undefined, known: readonly [T, ...T[]]): T {
   if (value === undefined) return known[0]
   if (known.includes(value)) return value
@@ -274,7 +292,12 @@ function flag(name: string, value: unknown): boolean {
   throw invalid(`${name} is ${shown(value)}. Give true or false.`)
 }
 
-function callable<T>(name: string, value: T | undefined): T | undefined {
+/**
+ * Checks that an option is a function, if it is given.
+ *
+ * @throws SessionError `OPTIONS_INVALID`
+ */
+export function callable<T>(name: string, value: T | undefined): T | undefined {
   if (value !== undefined && typeof value !== 'function') throw invalid(`${name} is ${shown(value)}. Give a function.`)
   return value
 }

@@ -39,6 +39,11 @@ export class TokenSigner {
   }
 }
 
+/** Why {@link TokenSigner.check} refused a token: for its form, or for its signature. */
+export function refusalOf(token: string): 'malformed' | 'signature' {
+  return isTokenShaped(token) && Buffer.byteLength(token) === TOKEN_LENGTH ? 'signature' : 'malformed'
+}
+
 /** Whether a text has the outer form of a token. Says nothing about its signature. */
 export function isTokenShaped(text: string): boolean {
   return text.length === TOKEN_LENGTH && text.charCodeAt(ID_LENGTH) === 0x2e

@@ -2,14 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import { SessionEngine } from '../core/engine.js'
 import { SessionError } from '../core/errors.js'
-import type { SessionEvent } from '../core/events.js'
-import { refuseUnknown } from '../core/options.js'
+import { callable, refuseUnknown } from '../core/options.js'
 import { Countdown } from './countdown.js'
 import { siteSaid, type CrossSiteCheck } from './cross-site.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
 import { answer, failureOf } from './failure.js'
 import { holdHead } from './hold.js'
-import { lineOf } from './log.js'
+import { LogLines, text } from './log.js'
 import type { Objections, RouteChoices, StoreDownPolicy } from './objections.js'
 import {
   assertStoreDownPolicy,
@@ -46,12 +45,10 @@ export class Door {
   readonly crossSite: CrossSiteCheck | undefined
   readonly #onStoreDown: NonNullable<SessionOptions['onStoreDown']>
   readonly #routes: RouteChoices
-  readonly #log: (line: string) => void
+  readonly #log: LogLines
   readonly #trustProxy: () => string
   readonly #heads = new Countdown()
-  #hasWarned = false
   #wasPassedOver = false
-  readonly #lastLines = new Map<string, number>()
 
   /**
    * @param trustProxy - how this platform is told that a proxy in front of it speaks HTTPS
@@ -61,17 +58,19 @@ export class Door {
   constructor(options: SessionOptions, trustProxy: () => string, routes: RouteChoices = NO_CHOICES) {
     refuseUnknown(options, SESSION_OPTIONS)
     const { cookie, transports, onStoreDown, csrf, trustedOrigins, log, onEvent, ...engineOptions } = options
+    callable('onEvent', onEvent)
+    if (log !== false) callable('log', log)
     this.cookie = resolveCookieOptions(cookie)
     this.transports = resolveTransports(transports)
     this.crossSite = resolveCrossSite({ csrf, trustedOrigins })
     this.#onStoreDown = resolveStoreDown(onStoreDown)
     this.#routes = routes
-    this.#log = log === false ? () => {} : unfailing(log ?? ((line) => console.warn(`[latchkey] ${line}`)))
+    this.#log = new LogLines(log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`))))
     this.#trustProxy = trustProxy
     this.engine = new SessionEngine({
       ...engineOptions,
       onEvent: (event) => {
-        this.#report(event)
+        this.#log.report(event)
         return onEvent?.(event)
       },
     })
@@ -104,6 +103,11 @@ export class Door {
       () => this.#letIn(exchange, response, next),
       (error: unknown) => this.#refuse(response, error),
     )
+  }
+
+  /** How this platform is told of a proxy. */
+  get trustProxy(): string {
+    return this.#trustProxy()
   }
 
   /** The head of an answer has left, or never will. */
@@ -140,8 +144,8 @@ export class Door {
       assertStoreDownPolicy('What onStoreDown answered', policy)
       return policy
     } catch (error) {
-      const line = `A request was refused while the store is down, because onStoreDown failed. Cause: ${reasonOf(error)}`
-      this.#logSeldom('onStoreDown', line)
+      const line = `A request was refused while the store is down, because onStoreDown failed. Cause: ${text(error)}`
+      this.#log.seldom(line, { level: 'error', type: 'option-failed' })
       return 'refuse'
     }
   }
@@ -167,7 +171,7 @@ export class Door {
 
   /** The error for a cookie that this connection can't deliver; told as an event, and in the log the first time. */
   undeliverable(request: IncomingMessage): SessionError {
-    const trustProxy = this.#trustProxy()
+    const { trustProxy } = this
     const isBehindProxy = request.headers['x-forwarded-proto'] !== undefined || request.headers.forwarded !== undefined
     const mend = isBehindProxy
       ? `A proxy in front of this app says that it speaks HTTPS, but the app is not told to trust it: ${trustProxy}.`
@@ -185,68 +189,34 @@ export class Door {
   #passedOver(): void {
     if (this.#wasPassedOver) return
     this.#wasPassedOver = true
-    this.#log(
+    const line =
       'A request has its session from another sessions() already, so this one is passed over and its options do nothing for ' +
-        'it. Mount one alone, or each on paths of its own.',
-    )
+      'it. Mount one alone, or each on paths of its own.'
+    this.#log.write(line, { level: 'error', type: 'passed-over' })
   }
 
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
   answerLost(error: unknown): void {
-    this.#log(`An answer could not be sent, and its connection was closed. Cause: ${reasonOf(error)}`)
+    const line = `An answer could not be sent, and its connection was closed. Cause: ${text(error)}`
+    this.#log.write(line, { level: 'error', type: 'answer-lost' })
   }
 
   /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
   refused(error: unknown): void {
-    this.#log(`A session was not saved, and the client was told so. Cause: ${reasonOf(error)}`)
+    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
+    this.#log.write(line, { level: 'error', type: 'option-failed' })
   }
 
   #refuse(response: ServerResponse, error: unknown): void {
     this.headLeft()
     answer(response, failureOf(error))
   }
-
-  /** An outage, or a connection that can't carry the cookie, would write the same line with every request. */
-  #report(event: SessionEvent): void {
-    const line = lineOf(event)
-    if (line === undefined) return
-    if (event.type === 'cookie-undeliverable') {
-      if (this.#hasWarned) return
-      this.#hasWarned = true
-    }
-    if (event.type === 'store-failed' || event.type === 'cross-site-refused') this.#logSeldom(event.type, line)
-    else this.#log(line)
-  }
-
-  /** For what would write the same line with every request. */
-  #logSeldom(topic: string, line: string): void {
-    const now = performance.now()
-    if (now - (this.#lastLines.get(topic) ?? -Infinity) < LINE_INTERVAL) return
-    this.#lastLines.set(topic, now)
-    this.#log(line)
-  }
 }
 
 const NO_CHOICES: RouteChoices = { storeDown: false, crossSite: false }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-/** A log that fails can't keep an answer from leaving. */
-function unfailing(log: (line: string) => void): (line: string) => void {
-  return (line) => {
-    try {
-      log(line)
-    } catch {}
-  }
-}
-
 /** How long closing waits for requests that are under way, in milliseconds. */
 const CLOSE_WITHIN = 5000
-
-/** A store that is away, and requests of other sites, are told of at most this often, in milliseconds. */
-const LINE_INTERVAL = 10_000
 
 /** The exchange of a raw request, if it came through a door. */
 export function exchangeOf(request: object): Exchange | undefined {

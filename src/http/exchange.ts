@@ -12,6 +12,7 @@ import { cookieName, cookieValues, setCookieText } from './cookie-text.js'
 import { isHttps, isStateChanging } from './cross-site.js'
 import { deviceLabel } from './device.js'
 import type { Door } from './door.js'
+import type { ExchangeView } from './explain.js'
 import { failureOf, isAnswered, type Failure } from './failure.js'
 import type { HeadChanges } from './head.js'
 import { isHeadHeld, type HeadKeeper } from './hold.js'
@@ -46,6 +47,7 @@ export class Exchange implements Carrier, HeadKeeper {
   #admission: Promise<void> | undefined
   #isBearer = false
   #isRead = false
+  #undeliverable: SessionError | undefined
   #isHeadGone = false
 
   constructor(door: Door, request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts) {
@@ -70,6 +72,18 @@ export class Exchange implements Carrier, HeadKeeper {
   get objections(): Objections | undefined {
     if (this.#request.method !== this.#method) this.#lookAgain()
     return this.#objections
+  }
+
+  /** What `explain` looks at. Does not count as a look at the session. */
+  get view(): ExchangeView {
+    return {
+      door: this.door,
+      request: this.#request,
+      open: this.#open instanceof UnavailableSession ? undefined : this.#open,
+      cookieName: cookieName(this.door.cookie, this.#isSecureCookie),
+      isDeliverable: this.#isDeliverable,
+      isForeign: this.#objections?.standing?.code === 'CROSS_SITE_REQUEST',
+    }
   }
 
   /** Finds the token and loads the session, unless the request may not have it. */
@@ -124,7 +138,8 @@ export class Exchange implements Carrier, HeadKeeper {
           'Change the session before the first byte of the body, or call `await session.save()` before it.',
       )
     }
-    if (!this.#isDeliverable) throw this.door.undeliverable(this.#request)
+    // Told once, however often a handler tries to save.
+    if (!this.#isDeliverable) throw (this.#undeliverable ??= this.door.undeliverable(this.#request))
   }
 
   settle(status?: number): Awaitable<void> {

@@ -48,8 +48,11 @@ export function sessions(options: SessionOptions): SessionMiddlewareFunction {
   )
 }
 
+export { explain, type Explanation, type ExplanationReason } from './explain.js'
+export type { LogFields, LogLevel, SessionLog } from './log.js'
 export type { StoreDownPolicy } from './objections.js'
 export type { CookieOptions, SessionOptions, Transport } from './options.js'
 export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
 export { SessionError, type SessionErrorCode } from '../core/errors.js'
+export type { SessionEvent, SessionObserver } from '../core/events.js'
 export type { Session, SessionData }

@@ -248,7 +248,8 @@ class Hold {
 
   #settleLate(done: () => void, failed: () => void): void {
     const fail = (error: unknown): void => {
-      this.#keeper.failedLate(error)
+      // What was refused was told of already.
+      if (!this.#isRefused) this.#keeper.failedLate(error)
       failed()
     }
     try {

@@ -1,5 +1,6 @@
 import { ENGINE_OPTIONS, invalid, refuseUnknown, shown, type EngineOptions } from '../core/options.js'
 import { CrossSiteCheck, resolveTrustedOrigins } from './cross-site.js'
+import type { SessionLog } from './log.js'
 import type { StoreDownPolicy } from './objections.js'
 
 /** How a token travels: in a cookie, or in `Authorization: Bearer`. */
@@ -50,8 +51,11 @@ export interface SessionOptions extends EngineOptions {
    * it is not the scheme's own. Default: none.
    */
   readonly trustedOrigins?: readonly string[] | undefined
-  /** Takes one line for what an operator must see; `false` for silence. Default: `console.warn`, and in Nest its logger. */
-  readonly log?: ((line: string) => void) | false | undefined
+  /**
+   * Takes one line for what an operator must see, and the same as fields; `false` for silence. Default: `console.warn`
+   * with the line, and in Nest its logger with both.
+   */
+  readonly log?: SessionLog | false | undefined
 }
 
 /** {@link CookieOptions}, checked and complete. */

@@ -4,6 +4,9 @@ export { MODULE_OPTIONS_TOKEN as SESSION_OPTIONS } from './session.module-defini
 /** The token of what the module, the middleware and the service share. */
 export const SESSION_DOOR = Symbol('latchkey.door')
 
+/** The token of where the module tells what happens, for `SessionEvents`. */
+export const SESSION_SUBJECT = Symbol('latchkey.subject')
+
 /** Metadata of `@Public()`. */
 export const PUBLIC = 'latchkey:public'
 
