@@ -181,9 +181,12 @@ function overIoredis(client: IoredisClient): Line {
   }
 }
 
-/** Counts how often a client has lost a connection that was ready. */
+/** How often a client has lost a connection that was ready. Listened to once, however many stores are on it. */
 function lossesOf(client: IoredisClient): { readonly count: number } {
+  const known = LOSSES.get(client)
+  if (known !== undefined) return known
   const losses = { count: 0 }
+  LOSSES.set(client, losses)
   let isReady = client.status === 'ready'
   client.on('ready', () => (isReady = true))
   client.on('close', () => {
@@ -192,6 +195,8 @@ function lossesOf(client: IoredisClient): { readonly count: number } {
   })
   return losses
 }
+
+const LOSSES = new WeakMap<IoredisClient, { readonly count: number }>()
 
 /** Connects a client that isn't open when it is first needed, once: one that was closed later stays closed. */
 function connectOnce(client: NodeRedis): () => Promise<unknown> | undefined {
