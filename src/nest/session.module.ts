@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core'
 import { Door } from '../http/door.js'
 import { SESSION_DOOR } from './session.constants.js'
 import { SessionAuthGuard } from './session.guard.js'
+import { SessionHealthIndicator } from './session.health.js'
 import { SessionMiddleware } from './session.middleware.js'
 import {
   ConfigurableModuleClass,
@@ -32,8 +33,16 @@ import { SessionService } from './session.service.js'
     SessionService,
     SessionMiddleware,
     SessionAuthGuard,
+    SessionHealthIndicator,
   ],
-  exports: [SESSION_DOOR, MODULE_OPTIONS_TOKEN, SessionService, SessionMiddleware, SessionAuthGuard],
+  exports: [
+    SESSION_DOOR,
+    MODULE_OPTIONS_TOKEN,
+    SessionService,
+    SessionMiddleware,
+    SessionAuthGuard,
+    SessionHealthIndicator,
+  ],
 })
 export class SessionModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   readonly #door: Door
