@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Logger, Module } from '@nestjs/common'
-import { HealthCheckService, TerminusModule } from '@nestjs/terminus'
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus'
 import { SessionHealthIndicator, SessionModule, SessionService, type SessionModuleOptions } from 'latchkey'
 import { keyOf, newId } from 'latchkey/core'
 import { MemoryStore } from 'latchkey/stores/memory'
@@ -22,6 +22,7 @@ class HealthController {
   ) {}
 
   @Get()
+  @HealthCheck()
   check() {
     return this.health.check([() => this.sessions.check()])
   }
