@@ -16,6 +16,7 @@ export {
   SessionStoreUnavailableException,
 } from './nest/session.exceptions.js'
 export { SessionAuthGuard } from './nest/session.guard.js'
+export { SessionHealthIndicator, type SessionHealth } from './nest/session.health.js'
 export { SessionMiddleware } from './nest/session.middleware.js'
 export type { SessionModuleOptions } from './nest/session.module-definition.js'
 export { SessionModule } from './nest/session.module.js'

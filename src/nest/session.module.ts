@@ -9,6 +9,7 @@ import { SESSION_DOOR, SESSION_SUBJECT } from './session.constants.js'
 import { SessionEvents } from './session.events.js'
 import { SessionExceptionFilter } from './session.exception-filter.js'
 import { SessionAuthGuard } from './session.guard.js'
+import { SessionHealthIndicator } from './session.health.js'
 import { SessionMiddleware } from './session.middleware.js'
 import {
   ConfigurableModuleClass,
@@ -50,10 +51,19 @@ import { SessionService } from './session.service.js'
     SessionService,
     SessionMiddleware,
     SessionAuthGuard,
+    SessionHealthIndicator,
     SessionPolicyGuard,
     SessionExceptionFilter,
   ],
-  exports: [SESSION_DOOR, MODULE_OPTIONS_TOKEN, SessionService, SessionEvents, SessionMiddleware, SessionAuthGuard],
+  exports: [
+    SESSION_DOOR,
+    MODULE_OPTIONS_TOKEN,
+    SessionService,
+    SessionEvents,
+    SessionMiddleware,
+    SessionAuthGuard,
+    SessionHealthIndicator,
+  ],
 })
 export class SessionModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   readonly #door: Door

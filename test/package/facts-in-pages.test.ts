@@ -112,6 +112,10 @@ describe('nest.md', () => {
     expect(sorted(methods.map((name) => name.replace(/\(.*\)$/, '')))).toEqual(sorted(own))
   })
 
+  test('has what a check of the health says, and nothing else', () => {
+    expect(sorted(told('SessionHealthIndicator'))).toEqual(sorted(propertiesOf(api, 'latchkey', 'SessionHealth')))
+  })
+
   test('has the options of login, and what a list says of a session, and nothing else', () => {
     const options = told('Signing in and out').filter((name) => !name.includes('('))
     expect(sorted(options)).toEqual(sorted(propertiesOf(api, 'latchkey', 'LoginOptions')))

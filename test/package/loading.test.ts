@@ -17,6 +17,7 @@ const OPTIONAL = [
   'libsql',
   'better-sqlite3',
   '@opentelemetry/api',
+  '@nestjs/terminus',
 ]
 
 /** What a stranger may see of a module of ours. */
@@ -81,7 +82,7 @@ test.each(plain)(
 )
 
 describe('what would break this is seen', () => {
-  test.each(['express', 'fastify', 'redis', 'ioredis', 'libsql', '@opentelemetry/api'])(
+  test.each(['express', 'fastify', 'redis', 'ioredis', 'libsql', '@opentelemetry/api', '@nestjs/terminus'])(
     'an import of %s',
     async (name) => {
       writeFileSync(join(nest12, 'eager.mjs'), `import 'latchkey'\nimport '${name}'\n`)
