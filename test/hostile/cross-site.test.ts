@@ -177,7 +177,13 @@ describe('a page of another site sends a request with the session cookie', () =>
         expect(await status({ 'sec-fetch-site': 'cross-site', origin }), origin).toBe(200)
         expect(await status({ origin }), origin).toBe(200)
       }
-      for (const origin of ['http://app.example', 'https://app.example:444', 'https://a.app.example', 'null']) {
+      for (const origin of [
+        'http://app.example',
+        'https://app.example:444',
+        'https://a.app.example',
+        'capacitor://evil',
+        'null',
+      ]) {
         expect(await status({ 'sec-fetch-site': 'cross-site', origin }), origin).toBe(403)
         expect(await status({ origin }), origin).toBe(403)
       }
@@ -192,12 +198,15 @@ describe('a page of another site sends a request with the session cookie', () =>
     })
 
     test('a proxy that is trusted tells the host and the scheme, one that is not tells nothing', async () => {
-      const forwarded = { 'x-forwarded-host': 'app.example', 'x-forwarded-proto': 'https' }
       const trusting = await start(ROUTES, { cookie: { secure: false } }, { trustProxy: true })
       await signedIn(trusting)
-      const to = async ({ browser }: Scene, origin: string): Promise<number> =>
-        (await browser.post('/write', undefined, { headers: { ...forwarded, origin } })).status
+      const to = async ({ browser }: Scene, origin: string, host = 'app.example'): Promise<number> => {
+        const headers = { 'x-forwarded-host': host, 'x-forwarded-proto': 'https', origin }
+        return (await browser.post('/write', undefined, { headers })).status
+      }
       expect(await to(trusting, 'https://app.example')).toBe(200)
+      expect(await to(trusting, 'https://app.example:8443')).toBe(403)
+      expect(await to(trusting, 'https://app.example:8443', 'app.example:8443')).toBe(200)
       expect(await to(trusting, 'http://app.example')).toBe(403)
       expect(await to(trusting, trusting.app.base)).toBe(403)
       const other = await start(ROUTES)

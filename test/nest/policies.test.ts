@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import {
   Controller,
   Get,
@@ -19,8 +21,10 @@ import {
   minutes,
   OnStoreDown,
   Public,
+  RecentLoginGuard,
   RequireRecentLogin,
   SessionAuthGuard,
+  SessionError,
   SessionModule,
   SessionService,
   SkipCsrf,
@@ -154,6 +158,17 @@ class NewsController {
 @Controller('more-news')
 class MoreNewsController extends NewsController {}
 
+abstract class OpenController {
+  @SkipCsrf()
+  @Post()
+  open(@NestSession() session: AnySession): object {
+    return seen('inherited', session)
+  }
+}
+
+@Controller('inheriting')
+class InheritingController extends OpenController {}
+
 let service: SessionService | undefined
 
 @Injectable()
@@ -170,6 +185,10 @@ class Resolver {
   @OnStoreDown('anonymous')
   anyhow(_root: unknown, _args: unknown, { req }: { req: { session: AnySession } }): object {
     return seen('anyhow', req.session)
+  }
+
+  failing(): never {
+    throw new SessionError('SESSION_GONE', 'It is over.')
   }
 
   message(): string {
@@ -266,6 +285,38 @@ describe.each(factories)('made by $name', ({ make }) => {
         void session.save().catch(({ code }: { code: string }) => ran.push(code))
         return seen('raw', session)
       })
+    }
+
+    /** Answers what became of each field that the query asks for. */
+    function graphql(app: NestApp): void {
+      const creator = app.get<ExternalContextCreator>(ExternalContextCreator)
+      const resolver = app.get<Resolver>(Resolver)
+      const run = async (req: object, name: keyof Resolver): Promise<unknown> => {
+        const options = { guards: true, filters: true, interceptors: true }
+        const field = creator.create(
+          resolver,
+          resolver[name] as (...args: unknown[]) => unknown,
+          name,
+          '',
+          undefined,
+          undefined,
+          undefined,
+          options,
+          'graphql',
+        )
+        const result: unknown = await field({}, {}, { req }, {}).catch((error: unknown) => error)
+        return result instanceof HttpException ? result.getResponse() : result
+      }
+      const handler = async (request: { query: { fields: string; turns?: string } }): Promise<unknown[]> => {
+        const results: Promise<unknown>[] = []
+        for (const name of request.query.fields.split(' ')) {
+          const result = run(request, name as keyof Resolver)
+          if (request.query.turns !== undefined) await result
+          results.push(result)
+        }
+        return Promise.all(results)
+      }
+      answering(app, '/graphql', handler)
     }
 
     describe('a request of another site', () => {
@@ -444,31 +495,6 @@ describe.each(factories)('made by $name', ({ make }) => {
     })
 
     describe('one request that runs several handlers, as GraphQL has it', () => {
-      /** Answers what became of each field that the query asks for. */
-      function graphql(app: NestApp): void {
-        const creator = app.get<ExternalContextCreator>(ExternalContextCreator)
-        const resolver = app.get<Resolver>(Resolver)
-        const run = async (req: object, name: keyof Resolver): Promise<unknown> => {
-          const options = { guards: true, filters: true, interceptors: true }
-          const field = creator.create(
-            resolver,
-            resolver[name] as (...args: unknown[]) => unknown,
-            name,
-            '',
-            undefined,
-            undefined,
-            undefined,
-            options,
-            'graphql',
-          )
-          const result: unknown = await field({}, {}, { req }, {}).catch((error: unknown) => error)
-          return result instanceof HttpException ? result.getResponse() : result
-        }
-        const handler = (request: { query: { fields: string } }): Promise<unknown[]> =>
-          Promise.all(request.query.fields.split(' ').map((name) => run(request, name as keyof Resolver)))
-        answering(app, '/graphql', handler)
-      }
-
       const SIGNED_IN = { user: 42, isAvailable: true }
       const REFUSED = expect.objectContaining({ statusCode: 403, code: 'CROSS_SITE_REQUEST' })
       const DOWN = expect.objectContaining({ statusCode: 503, code: 'STORE_UNAVAILABLE' })
@@ -482,9 +508,11 @@ describe.each(factories)('made by $name', ({ make }) => {
         ['open open closed', [SIGNED_IN, SIGNED_IN, REFUSED]],
       ])('one that takes requests of other sites opens no door for another: %s', async (fields, results) => {
         const { browser } = await start({}, more)
-        const response = await browser.post(`/graphql?fields=${fields}`, undefined, FOREIGN)
-        expect(response.status).toBe(200)
-        expect(await response.json()).toEqual(results)
+        for (const order of ['', '&turns']) {
+          const response = await browser.post(`/graphql?fields=${fields}${order}`, undefined, FOREIGN)
+          expect(response.status).toBe(200)
+          expect(await response.json()).toEqual(results)
+        }
         expect(ran).not.toContain('closed')
       })
 
@@ -501,11 +529,72 @@ describe.each(factories)('made by $name', ({ make }) => {
       ])('the store is down, and one that runs without a session does not make others: %s', async (fields, results) => {
         const { browser, store } = await start({}, more)
         store.failWith(new Error('connection refused'))
-        const response = await browser.get(`/graphql?fields=${fields}`)
-        expect(response.status).toBe(200)
-        expect(await response.json()).toEqual(results)
-        expect(ran).toEqual(['anyhow'])
+        for (const order of ['', '&turns']) {
+          const response = await browser.get(`/graphql?fields=${fields}${order}`)
+          expect(response.status).toBe(200)
+          expect(await response.json()).toEqual(results)
+        }
+        expect(ran).toEqual(['anyhow', 'anyhow'])
       })
+    })
+
+    test('an error of ours that a resolver lets through keeps its status and its code', async () => {
+      const { browser } = await start({}, { controllers: [PlainController], providers: [Resolver], prepare: graphql })
+      expect(await (await browser.post('/graphql?fields=failing')).json()).toEqual([
+        expect.objectContaining({ statusCode: 401, code: 'SESSION_GONE' }),
+      ])
+    })
+
+    test('a handler that was inherited counts, where nothing else chooses', async () => {
+      const { browser } = await start({}, { controllers: [PlainController, InheritingController] })
+      expect((await browser.post('/inheriting', undefined, FOREIGN)).status).toBe(201)
+      await isRefused(await browser.post('/plain/write', undefined, FOREIGN))
+    })
+
+    test('our guards, asked by hand before Nest asks, tell the same', async () => {
+      const asked = (app: NestApp): void =>
+        answering(app, '/asked', (request: never) => {
+          const context = {
+            getType: () => 'http',
+            switchToHttp: () => ({ getRequest: () => request }),
+            getHandler: () => PlainController.prototype.recent,
+            getClass: () => PlainController,
+          } as unknown as ExecutionContext
+          for (const guard of [SessionAuthGuard, RecentLoginGuard]) {
+            try {
+              app.get<CanActivate>(guard).canActivate(context)
+              ran.push('let in')
+            } catch (error) {
+              ran.push(String((error as HttpException).getStatus()))
+            }
+          }
+        })
+      const { browser, store } = await start({}, { prepare: asked })
+      await isRefused(await browser.post('/asked', undefined, FOREIGN))
+      store.failWith(new Error('connection refused'))
+      await isUnavailable(await browser.get('/asked'))
+      store.heal()
+      await browser.get('/asked')
+      browser.forget()
+      await browser.get('/asked')
+      expect(ran).toEqual(['403', '403', '503', '503', 'let in', 'let in', '401', '401'])
+    })
+
+    test('a client that hangs up before anybody has lifted an objection has lost no write', async () => {
+      const hanging = (app: NestApp): void =>
+        answering(app, '/hanging', async (request: { raw?: IncomingMessage } & IncomingMessage) => {
+          ran.push('reached')
+          await once((request.raw ?? request).socket, 'close')
+          ran.push('gone')
+        })
+      const { browser, events } = await start({}, { prepare: hanging })
+      const client = new AbortController()
+      const request = browser.post('/hanging', undefined, { ...FOREIGN, signal: client.signal })
+      await expect.poll(() => ran).toEqual(['reached'])
+      client.abort()
+      await expect(request).rejects.toThrow()
+      await expect.poll(() => ran).toEqual(['reached', 'gone'])
+      expect(events.some(({ type }) => type === 'late-write-dropped')).toBe(false)
     })
 
     test('a handler that comes with no request of ours, such as one for messages, is none of its business', async () => {
