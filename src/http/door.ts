@@ -192,7 +192,7 @@ export class Door {
     const line =
       'A request has its session from another sessions() already, so this one is passed over and its options do nothing for ' +
       'it. Mount one alone, or each on paths of its own.'
-    this.#log.write(line, { level: 'error', type: 'passed-over' })
+    this.#log.write(line, { level: 'warn', type: 'second-door' })
   }
 
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */

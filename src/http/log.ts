@@ -14,9 +14,9 @@ export interface LogFields {
   readonly level: LogLevel
   /**
    * The type of the event. Three lines have none: `option-failed`, an option that is a function, such as `subject`, failed;
-   * `answer-lost`, an answer could not be sent; `passed-over`, a second `sessions()` had nothing to do.
+   * `answer-lost`, an answer could not be sent; `second-door`, a second `sessions()` had nothing to do.
    */
-  readonly type: SessionEvent['type'] | 'option-failed' | 'answer-lost' | 'passed-over'
+  readonly type: SessionEvent['type'] | 'option-failed' | 'answer-lost' | 'second-door'
   /** The code of its error. */
   readonly code?: string
   /** The verb of the store that failed. */

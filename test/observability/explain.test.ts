@@ -9,6 +9,18 @@ import type { PlatformOptions } from '../support/platforms.js'
 
 type Options = Parameters<Place['start']>[1]
 
+/** Sees every request before the sessions do. */
+function watching(): { readonly more: PlatformOptions; readonly seen: readonly IncomingMessage[] } {
+  const seen: IncomingMessage[] = []
+  const more: PlatformOptions = {
+    before: [(request, _response, next) => (seen.push(request), next())],
+    plugins: {
+      before: async (app) => void app.addHook('onRequest', async (request) => void seen.push(request.raw)),
+    },
+  }
+  return { more, seen }
+}
+
 everywhere(({ platform, start, store: kind }) => {
   const explain = platform === 'express' ? explainOnExpress : explainOnFastify
 
@@ -167,17 +179,8 @@ everywhere(({ platform, start, store: kind }) => {
     })
 
     test('a store that did not answer, and the request after its answer', async () => {
-      const seen: IncomingMessage[] = []
-      const { browser, store } = await run(
-        {},
-        {},
-        {
-          before: [(request, _response, next) => (seen.push(request), next())],
-          plugins: {
-            before: async (app) => void app.addHook('onRequest', async (request) => void seen.push(request.raw)),
-          },
-        },
-      )
+      const { more, seen } = watching()
+      const { browser, store } = await run({}, {}, more)
       await browser.get('/login?user=42')
       expect(explain(seen.at(-1)!)).toMatchObject({ reason: 'new', isSignedIn: true })
       await browser.get('/data')
@@ -189,6 +192,22 @@ everywhere(({ platform, start, store: kind }) => {
       for (let count = 0; count < 5; count++) await browser.get('/data')
       expect(explain(seen.at(-1)!).text).toMatch(/the store has been down for \d\.\d s/)
       await browser.get('/logout')
+    })
+
+    test('a handler that runs while the store is down', async () => {
+      const { browser, store } = await run({ onStoreDown: 'anonymous' })
+      await browser.get('/login?user=42')
+      store.failWith(new Error('down'), ['load'])
+      expect(await json(browser.get('/why'))).toMatchObject({ reason: 'store-down', isSignedIn: false })
+    })
+
+    test('a request of another site, before it is refused', async () => {
+      const { more, seen } = watching()
+      const { browser } = await run({}, { 'POST /write': () => {} }, more)
+      await browser.get('/login?user=42')
+      const response = await browser.post('/write', undefined, { headers: { 'sec-fetch-site': 'cross-site' } })
+      expect(response.status).toBe(403)
+      expect(explain(seen.at(-1)!)).toMatchObject({ reason: 'cross-site', isSignedIn: false })
     })
 
     test('to ask changes nothing, and no answer holds a token', async () => {
