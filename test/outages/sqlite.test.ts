@@ -123,20 +123,17 @@ describe.each(drivers)('a SQLite file, by $name,', ({ driver }) => {
       expect(opened).toHaveLength(1)
     })
 
-    const spoilt: readonly (readonly [string, () => void, () => void])[] = [
-      ['cut short', () => truncateSync(path, 4096), () => copyFileSync(`${path}.good`, path)],
-      [
-        'overwritten',
-        () => writeFileSync(path, Buffer.alloc(statSync(path).size, 'no database ')),
-        () => renameSync(`${path}.good`, path),
-      ],
+    const spoilt: readonly (readonly [string, () => void])[] = [
+      ['cut short', () => truncateSync(path, 4096)],
+      ['overwritten', () => writeFileSync(path, Buffer.alloc(statSync(path).size, 'no database '))],
     ]
-    test.each(spoilt)('that is %s answers 503, and is used again when it is mended', async (_, spoil, mend) => {
+    test.each(spoilt)('that is %s answers 503, and is used again when it is mended', async (_, spoil) => {
       const before = await start(new SqliteStore({ path, driver }))
       const first = await before.signedIn('ann')
+      // With so much beside it, what a start reads is not where this session is: that is in nobody's memory afterwards.
+      for (let count = 0; count < 60; count++) await answers(before.browser(), `/set?note=${'x'.repeat(4_000)}`)
       await before.app.close()
       copyFileSync(path, `${path}.good`)
-      // Nothing of it is in the memory of this one.
       const site = await start(new SqliteStore({ path, driver }))
       const ann = site.browser()
       ann.take(`sessionId=${first.cookie('sessionId')}; Path=/`)
@@ -145,7 +142,7 @@ describe.each(drivers)('a SQLite file, by $name,', ({ driver }) => {
       await refused(ann, '/logout')
       await refused(site.browser(), '/login?user=joe')
       expect(await answers(site.browser(), '/health')).toBe('alive')
-      mend()
+      renameSync(`${path}.good`, path)
       rmSync(`${path}-wal`, { force: true })
       await comesBack(ann, { userId: 'ann' })
       await answers(site.browser(), '/login?user=joe')

@@ -6,8 +6,7 @@ import { MemoryStore } from 'latchkey/stores/memory'
 import { RedisStore } from 'latchkey/stores/redis'
 import { FailingStore } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
-import { freePort } from '../support/redis-server.js'
-import { startRedis } from '../support/redis-server.js'
+import { freePort, startRedis } from '../support/redis-server.js'
 
 const secret = 'a secret of more than 32 characters'
 
@@ -49,11 +48,11 @@ describe.each(Object.keys(platforms))('a start on %s', (name) => {
 
   test('fails with one clear error where nobody is at the address of the store, and lets go of it', async () => {
     const port = await freePort()
-    const app = start({ store: new RedisStore({ url: `redis://127.0.0.1:${port}` }) })
+    const app = start({ store: new RedisStore({ url: `redis://127.0.0.1:${port}` }), startTimeout: 1500 })
     await expect(app.ready()).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       message: expect.stringMatching(
-        /could not be used within 300 ms of the start\. The last try said: .*ECONNREFUSED.*startWithoutStore: true/,
+        /could not be used within 1500 ms of the start\. The last try said: .*ECONNREFUSED.*startWithoutStore: true/,
       ) as string,
     })
     await app.close()
