@@ -9,6 +9,7 @@ export {
   SessionGoneException,
   SessionLimitException,
   SessionStoreUnavailableException,
+  SessionTooLargeException,
 } from './nest/session.exceptions.js'
 export { SessionAuthGuard } from './nest/session.guard.js'
 export { SessionMiddleware } from './nest/session.middleware.js'

@@ -1,3 +1,4 @@
+import { shortened } from './codec.js'
 import { days, MAX_DURATION, minutes, seconds, type Duration } from './duration.js'
 import { SessionError } from './errors.js'
 import type { SessionObserver } from './events.js'
@@ -22,6 +23,11 @@ export interface EngineOptions {
   readonly touchInterval?: Duration | undefined
   /** How long a store call may take before the request is answered without it. Default: 500 ms. */
   readonly storeTimeout?: Duration | undefined
+  /**
+   * How many bytes the data of a session may take, keys and encoded values together. More is refused with
+   * `SESSION_TOO_LARGE` (413) before anything is stored. Default: 65,536.
+   */
+  readonly maxBytes?: number | undefined
   /**
    * How many sessions a subject may have at once: a whole number from 1, or what this function answers for it
    * (`undefined`: any number). Needs a store with the ability `by-subject`. Default: any number.
@@ -65,6 +71,7 @@ export interface ResolvedEngineOptions {
   readonly lifetime: Duration
   readonly touchInterval: Duration
   readonly storeTimeout: Duration
+  readonly maxBytes: number
   readonly maxSessions: EngineOptions['maxSessions']
   readonly onLimit: 'evict-oldest' | 'refuse'
   readonly rotateEvery: Duration | undefined
@@ -84,6 +91,7 @@ export const ENGINE_OPTIONS = [
   'lifetime',
   'touchInterval',
   'storeTimeout',
+  'maxBytes',
   'maxSessions',
   'onLimit',
   'rotateEvery',
@@ -118,6 +126,7 @@ export function resolveEngineOptions(
     lifetime: duration('lifetime', options.lifetime, days(1)),
     touchInterval: duration('touchInterval', options.touchInterval, minutes(1)),
     storeTimeout: duration('storeTimeout', options.storeTimeout, 500, MAX_TIMER),
+    maxBytes: maxBytes(options.maxBytes),
     maxSessions: maxSessions(options),
     onLimit: oneOf('onLimit', options.onLimit, ['evict-oldest', 'refuse']),
     rotateEvery: rotateEvery(options),
@@ -213,6 +222,12 @@ function resolveSecrets(given: EngineOptions['secret'], environment: NodeJS.Proc
   })
 }
 
+function maxBytes(given: unknown): number {
+  if (given === undefined) return 65_536
+  if (Number.isSafeInteger(given) && (given as number) >= 1) return given as number
+  throw invalid(`maxBytes is ${shown(given)}. Give a whole number of bytes from 1, such as 65536.`)
+}
+
 function maxSessions({ maxSessions: given, store }: EngineOptions): EngineOptions['maxSessions'] {
   if (given === undefined) return undefined
   if (typeof given !== 'function') assertMaxSessions(given)
@@ -265,7 +280,7 @@ function callable<T>(name: string, value: T | undefined): T | undefined {
 
 /** A value as a message may show it. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string') return JSON.stringify(shortened(value))
   if (typeof value === 'object' && value !== null) return 'an object'
   return typeof value === 'function' ? 'a function' : String(value)
 }

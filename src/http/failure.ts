@@ -38,6 +38,11 @@ const ANSWERS: Readonly<Partial<Record<SessionErrorCode, Answer>>> = {
     reason: 'Internal Server Error',
     message: 'Your session could not be saved: it holds a value that can not be stored.',
   },
+  SESSION_TOO_LARGE: {
+    statusCode: 413,
+    reason: 'Payload Too Large',
+    message: 'Your session could not be saved: it holds too much.',
+  },
   COOKIE_UNDELIVERABLE: {
     statusCode: 500,
     reason: 'Internal Server Error',
