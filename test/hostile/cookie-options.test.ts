@@ -82,6 +82,10 @@ describe('nothing gets into a header through the options of the cookie', () => {
     expect(() => resolve({ domain: text })).toThrow(refusal(/cookie\.domain is /))
   })
 
+  test.each([...'=,() "/:<>@[]?{}\\'])('%j is refused in a name', (character) => {
+    expect(() => resolve({ name: `a${character}b` })).toThrow(refusal(/cookie\.name is /))
+  })
+
   test.each<[string, object]>([
     ['an object', { toString: () => 'a\r\nb' }],
     ['a list', ['sessionId']],
