@@ -1,6 +1,6 @@
+import { createHmac } from 'node:crypto'
 import { keyOf } from 'latchkey/core'
 import { describe, expect, test } from 'vitest'
-import { unsealId } from '../../src/core/former.js'
 import { ID_LENGTH } from '../../src/core/id.js'
 import { TokenSigner } from '../../src/core/token.js'
 import { everywhere, json, secret, type Place, type Scene } from '../acceptance/everywhere.js'
@@ -16,6 +16,8 @@ interface Theft {
   readonly scene: Scene
   /** Every text of the store, and every run of characters in one that could be part of an id. */
   readonly loot: ReadonlySet<string>
+  /** Those that stand there whole. */
+  readonly words: ReadonlySet<string>
   /** The ids that sign in at that moment, and those that did. */
   readonly ids: readonly string[]
 }
@@ -38,16 +40,18 @@ async function stolen(start: Place['start'], moment: (typeof MOMENTS)[number]): 
   if (moment === MOMENTS[2]) await visit(scene.browser, '/logout')
   const { texts } = await scene.kept()
   const loot = new Set<string>()
+  const words = new Set<string>()
   for (const text of texts) {
     if (text.length < 1000) loot.add(text)
     for (const [run] of text.matchAll(/[\w-]{8,}/g)) {
       loot.add(run)
+      words.add(run)
       for (const length of [16, 43, ID_LENGTH, 95]) {
         for (let at = 0; at + length <= run.length; at++) loot.add(run.slice(at, at + length))
       }
     }
   }
-  return { scene, loot, ids: [...new Set(ids)] }
+  return { scene, loot, words, ids: [...new Set(ids)] }
 }
 
 /** Everything that has the length of an id, also by putting together what a store keeps apart. */
@@ -55,6 +59,13 @@ function idsIn(loot: ReadonlySet<string>): readonly string[] {
   const of = (length: number): string[] => [...loot].filter((text) => text.length === length && /^[\w-]+$/.test(text))
   const tags = new Set([...of(43 + 8).map((text) => text.slice(0, 8)), ...of(8)])
   return [...of(ID_LENGTH), ...[...tags].flatMap((tag) => of(43).map((hash) => tag + hash))]
+}
+
+/** What a sealed id is under this mask, by the rule of `docs/decisions/0003-former-ids.md` and not by our code. */
+function opened(seal: string, opener: string): string {
+  const mask = createHmac('sha256', opener).update('latchkey:successor:1').digest()
+  const random = Buffer.from(seal, 'base64url').map((byte, index) => byte ^ mask[index]!)
+  return opener.slice(0, 8) + Buffer.from(random).toString('base64url')
 }
 
 describe.each(MOMENTS)('who has the whole store, %s,', (moment) => {
@@ -105,16 +116,14 @@ describe.each(MOMENTS)('who has the whole store, %s,', (moment) => {
     })
 
     test('opens no sealed id with it', async () => {
-      const { loot, ids } = await stolen(start, moment)
-      const keys = ids.map(keyOf)
-      const seals = [...loot].filter((text) => text.length === 43)
+      const { words, ids } = await stolen(start, moment)
+      const keys = new Set(ids.map(keyOf))
+      const seals = [...words].filter((word) => word.length === 43)
       const openings = (openers: readonly string[]): readonly string[] =>
-        keys.flatMap((movedTo) => {
-          // An id and its successor have the same tag.
-          const fitting = openers.filter((opener) => opener.startsWith(movedTo.slice(0, 8)))
-          return fitting.flatMap((opener) => seals.map((seal) => unsealId(seal, opener, movedTo) ?? []).flat())
-        })
-      expect(openings(idsIn(loot).slice(0, 200))).toEqual([])
+        openers.flatMap((opener) =>
+          seals.map((seal) => opened(seal, opener)).filter((successor) => keys.has(keyOf(successor))),
+        )
+      expect(openings([...words, ...idsIn(words)])).toEqual([])
       // Who had the old id can open the new one, but only until the client has shown that one. What is deleted stays for a
       // while in the free parts of a file.
       if (moment === MOMENTS[0]) expect(openings(ids).length).toBeGreaterThan(0)
