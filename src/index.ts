@@ -14,6 +14,7 @@ export {
   SessionGoneException,
   SessionLimitException,
   SessionStoreUnavailableException,
+  SessionTooLargeException,
 } from './nest/session.exceptions.js'
 export { SessionAuthGuard } from './nest/session.guard.js'
 export { SessionHealthIndicator, type SessionHealth } from './nest/session.health.js'

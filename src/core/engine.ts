@@ -1,6 +1,6 @@
 import { after, isPromise, StoreCalls, watched } from './calls.js'
 import type { Carrier, SessionContext } from './context.js'
-import { changesOf, holdData, NO_DATA } from './data.js'
+import { changesOf, holdData, NO_DATA, withChanges } from './data.js'
 import type { Duration } from './duration.js'
 import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
@@ -11,6 +11,7 @@ import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
 import type { Awaitable, Closing } from './store.js'
+import { assertFits } from './size.js'
 import { start } from './start.js'
 import { subjectText } from './subject.js'
 import { assertSameSubject, SubjectSessions } from './subject-sessions.js'
@@ -133,7 +134,7 @@ export class SessionEngine {
    * session: none is created or revived.
    *
    * @param mode - `merge` leaves the other keys, `replace` removes them.
-   * @throws SessionError `STORE_UNAVAILABLE`, `VALUE_NOT_STORABLE`, or `SUBJECT_CHANGE_REFUSED` where the data would give
+   * @throws SessionError `STORE_UNAVAILABLE`, `VALUE_NOT_STORABLE`, `SESSION_TOO_LARGE`, or `SUBJECT_CHANGE_REFUSED` where the data would give
    *   the session another subject: its id must change then, which only its own request can do.
    */
   async write(
@@ -157,6 +158,7 @@ export class SessionEngine {
       }
       const absent = mode === 'replace' ? [...record.data.keys()] : Object.keys(data)
       const remove = absent.filter((key) => !set.has(key))
+      assertFits(this.#context, withChanges(record.data, { set, remove }), record.data)
       const times = lifetime === undefined ? undefined : { ...timesOf(record), expiresAt: now + lifetime }
       const outcome = await this.#context.calls.update(record.key, { set, remove, times })
       if (outcome !== 'rotated') return outcome === 'updated'

@@ -11,6 +11,7 @@ import { Lifetime } from './lifetime.js'
 import type { CommitOutcome } from './metrics.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
+import { assertFits } from './size.js'
 import { nobody, signInData, type SignInOptions } from './sign-in.js'
 import type { Awaitable } from './store.js'
 import { subjectText } from './subject.js'
@@ -405,6 +406,7 @@ export class OpenSession implements SessionBearer {
   #replace(written: Written | undefined, draft: object, changes: DataChanges): Awaitable<boolean> {
     const record = this.#record
     if (!written) {
+      assertFits(this.#context, withChanges(NO_DATA, changes), undefined)
       this.#adopt(undefined, changes)
       return after(this.#persist(), () => true)
     }

@@ -1,3 +1,4 @@
+import { shortened } from './codec.js'
 import { days, MAX_DURATION, minutes, seconds, type Duration } from './duration.js'
 import { SessionError } from './errors.js'
 import type { SessionObserver } from './events.js'
@@ -27,6 +28,11 @@ export interface EngineOptions {
   readonly startTimeout?: Duration | undefined
   /** Whether the application starts although the store could not be used in that time. Default: `false`. */
   readonly startWithoutStore?: boolean | undefined
+  /**
+   * How many bytes the data of a session may take, keys and encoded values together. More is refused with
+   * `SESSION_TOO_LARGE` (413) before anything is stored. Default: 65,536.
+   */
+  readonly maxBytes?: number | undefined
   /**
    * How many sessions a subject may have at once: a whole number from 1, or what this function answers for it
    * (`undefined`: any number). Needs a store with the ability `by-subject`. Default: any number.
@@ -74,6 +80,7 @@ export interface ResolvedEngineOptions {
   readonly storeTimeout: Duration
   readonly startTimeout: Duration
   readonly startWithoutStore: boolean
+  readonly maxBytes: number
   readonly maxSessions: EngineOptions['maxSessions']
   readonly onLimit: 'evict-oldest' | 'refuse'
   readonly rotateEvery: Duration | undefined
@@ -96,6 +103,7 @@ export const ENGINE_OPTIONS = [
   'storeTimeout',
   'startTimeout',
   'startWithoutStore',
+  'maxBytes',
   'maxSessions',
   'onLimit',
   'rotateEvery',
@@ -133,6 +141,7 @@ export function resolveEngineOptions(
     storeTimeout: duration('storeTimeout', options.storeTimeout, 500, MAX_TIMER),
     startTimeout: duration('startTimeout', options.startTimeout, seconds(5), MAX_TIMER),
     startWithoutStore: flag('startWithoutStore', options.startWithoutStore),
+    maxBytes: maxBytes(options.maxBytes),
     maxSessions: maxSessions(options),
     onLimit: oneOf('onLimit', options.onLimit, ['evict-oldest', 'refuse']),
     rotateEvery: rotateEvery(options),
@@ -229,6 +238,12 @@ function resolveSecrets(given: EngineOptions['secret'], environment: NodeJS.Proc
   })
 }
 
+function maxBytes(given: unknown): number {
+  if (given === undefined) return 65_536
+  if (Number.isSafeInteger(given) && (given as number) >= 1) return given as number
+  throw invalid(`maxBytes is ${shown(given)}. Give a whole number of bytes from 1, such as 65536.`)
+}
+
 function maxSessions({ maxSessions: given, store }: EngineOptions): EngineOptions['maxSessions'] {
   if (given === undefined) return undefined
   if (typeof given !== 'function') assertMaxSessions(given)
@@ -304,7 +319,7 @@ export function callable<T>(name: string, value: T | undefined): T | undefined {
 
 /** A value as a message may show it. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string') return JSON.stringify(shortened(value))
   if (typeof value === 'object' && value !== null) return 'an object'
   return typeof value === 'function' ? 'a function' : String(value)
 }

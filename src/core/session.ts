@@ -59,7 +59,8 @@ export interface SessionVerbs {
    * Stores the changes now instead of at the end of the request. A new session without data stores nothing.
    *
    * @throws SessionError `SESSION_GONE` if the session was ended elsewhere, `VALUE_NOT_STORABLE` with the path of a value,
-   *   `COOKIE_UNDELIVERABLE` or `HEADERS_SENT` if a new session could not reach the client.
+   *   `SESSION_TOO_LARGE` for more data than `maxBytes`, `COOKIE_UNDELIVERABLE` or `HEADERS_SENT` if a new session could
+   *   not reach the client.
    */
   save(callback?: VerbCallback): Promise<void>
   /**

@@ -48,6 +48,11 @@ const ANSWERS: Readonly<Partial<Record<SessionErrorCode, Answer>>> = {
     reason: 'Forbidden',
     message: 'This came from a page of another site, so nothing was done. Try again on the page of this site.',
   },
+  SESSION_TOO_LARGE: {
+    statusCode: 413,
+    reason: 'Payload Too Large',
+    message: 'Your session could not be saved: it holds too much.',
+  },
   COOKIE_UNDELIVERABLE: {
     statusCode: 500,
     reason: 'Internal Server Error',

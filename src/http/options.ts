@@ -1,3 +1,5 @@
+import { TOKEN_LENGTH } from '../core/token.js'
+import { cookieName, HOST_PREFIX } from './cookie-text.js'
 import { ENGINE_OPTIONS, invalid, refuseUnknown, shown, type EngineOptions } from '../core/options.js'
 import { CrossSiteCheck, resolveTrustedOrigins } from './cross-site.js'
 import type { SessionLog } from './log.js'
@@ -88,7 +90,17 @@ const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Printable ASCII without `;`: RFC 6265bis, section 4.1.1. */
 const COOKIE_PATH = /^\/[\x20-\x3a\x3c-\x7e]*$/
 
-const COOKIE_DOMAIN = /^\.?[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?$/
+/** Labels of letters, digits and inner hyphens, as a name of DNS has them (RFC 1123, section 2.1). */
+const COOKIE_DOMAIN = /^\.?[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?)*$/
+
+/** Browsers drop a cookie whose name and value are longer, in bytes: RFC 6265bis, section 5.7. */
+const MAX_NAME_AND_VALUE = 4096
+
+/** Browsers pass over an attribute that is longer, in bytes: RFC 6265bis, section 5.6. */
+const MAX_ATTRIBUTE = 1024
+
+/** A name of DNS is no longer. */
+const MAX_DOMAIN = 253
 
 /**
  * Checks the cookie's options and fills in the defaults.
@@ -171,8 +183,10 @@ export function assertStoreDownPolicy(name: string, value: unknown): asserts val
   throw invalid(`${name} is ${shown(value)}. Give 'refuse' or 'anonymous'.`)
 }
 
-/** Combinations that a browser refuses silently: RFC 6265bis, sections 4.1.3 and 5.7. */
-function assertPossible({ name, path, domain, secure, sameSite, partitioned }: ResolvedCookieOptions): void {
+/** What a browser refuses silently: RFC 6265bis, sections 4.1.3, 5.6 and 5.7. */
+function assertPossible(options: ResolvedCookieOptions): void {
+  const { name, path, domain, secure, sameSite, httpOnly, partitioned } = options
+  assertShort(options)
   if (secure !== true && sameSite === 'none') {
     throw invalid("cookie.sameSite 'none' needs cookie.secure true: browsers drop such a cookie otherwise.")
   }
@@ -187,6 +201,34 @@ function assertPossible({ name, path, domain, secure, sameSite, partitioned }: R
   }
   if ((lower.startsWith('__host-') || lower.startsWith('__secure-')) && secure !== true) {
     throw invalid(`cookie.name "${name}" needs cookie.secure true: browsers drop such a cookie otherwise.`)
+  }
+  // Prefixes of draft-ietf-httpbis-layered-cookies.
+  const isHttp = lower.startsWith('__http-') || lower.startsWith('__host-http-')
+  if (isHttp && (secure !== true || !httpOnly)) {
+    throw invalid(
+      `cookie.name "${name}" needs cookie.secure true and cookie.httpOnly true: browsers drop such a cookie otherwise.`,
+    )
+  }
+}
+
+/** Name, path and domain are ASCII: a character is a byte. The value is a token, all of which are of one length. */
+function assertShort(options: ResolvedCookieOptions): void {
+  const { path, domain } = options
+  const longest = MAX_NAME_AND_VALUE - TOKEN_LENGTH
+  const { length } = cookieName(options, options.secure !== false)
+  if (length > longest) {
+    throw invalid(
+      `cookie.name has ${length} characters as it is sent, and its value has ${TOKEN_LENGTH}: browsers drop a cookie whose ` +
+        `name and value pass ${MAX_NAME_AND_VALUE} bytes. Give a name of at most ${longest - HOST_PREFIX.length} characters.`,
+    )
+  }
+  if (path.length > MAX_ATTRIBUTE) {
+    throw invalid(
+      `cookie.path has ${path.length} characters: browsers pass over one of more than ${MAX_ATTRIBUTE}. Give a shorter one.`,
+    )
+  }
+  if (domain !== undefined && domain.length > MAX_DOMAIN) {
+    throw invalid(`cookie.domain has ${domain.length} characters. A host name has at most ${MAX_DOMAIN}.`)
   }
 }
 

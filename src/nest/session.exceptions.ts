@@ -2,6 +2,7 @@ import {
   ConflictException,
   ForbiddenException,
   HttpException,
+  PayloadTooLargeException,
   ServiceUnavailableException,
   UnauthorizedException,
 } from '@nestjs/common'
@@ -40,6 +41,13 @@ export class SessionGoneException extends UnauthorizedException {
   }
 }
 
+/** The data would be larger than `maxBytes` allows: 413, with the code `SESSION_TOO_LARGE` in its body. `cause` is the {@link SessionError}. */
+export class SessionTooLargeException extends PayloadTooLargeException {
+  constructor(error: SessionError) {
+    super(bodyOf(error), { cause: error })
+  }
+}
+
 /** Gives errors that are a client's to hear of their HTTP status; others pass. */
 export function asHttp(error: unknown): unknown {
   if (!(error instanceof SessionError)) return error
@@ -52,6 +60,8 @@ export function asHttp(error: unknown): unknown {
       return new SessionGoneException(error)
     case 'SESSION_LIMIT_REACHED':
       return new SessionLimitException(error)
+    case 'SESSION_TOO_LARGE':
+      return new SessionTooLargeException(error)
     default: {
       const { statusCode } = failureOf(error)
       return statusCode === 500 ? error : new HttpException(bodyOf(error), statusCode, { cause: error })

@@ -55,6 +55,7 @@ export class SessionService {
    * @param request - the request of Express or of Fastify, as `@Req()` gives it
    * @throws SessionError `SUBJECT_INVALID` for a user without an id, `REQUEST_WITHOUT_SESSION` for what is no request of ours
    * @throws SessionGoneException (401) if the user was signed in already and that session ended meanwhile
+   * @throws SessionTooLargeException (413) if the session would then hold more than `maxBytes`
    * @throws SessionLimitException (409) if the user has `maxSessions` sessions and `onLimit` is `refuse`
    */
   async login(request: object, user: object, { remember, keep }: LoginOptions = {}): Promise<void> {
@@ -112,7 +113,7 @@ export class SessionService {
    * Writes these keys into all live sessions of a subject, such as a role that changes now; a key that is `undefined` is
    * removed. Answers into how many. The deadlines stay.
    *
-   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`
+   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`, and {@link SessionTooLargeException}
    */
   updateAll<Data extends object = SessionData>(subject: unknown, partial: Changes<NoInfer<Data>>): Promise<number> {
     return this.#door.engine.subjects.updateAll(subject, partial as Record<string, unknown>).catch(rethrow)
@@ -129,6 +130,7 @@ export class SessionService {
    * @param ttl - milliseconds from now until the session's lifetime ends; without it the deadlines stay.
    * @throws SessionError `SUBJECT_CHANGE_REFUSED` if it would then belong to somebody else, `VALUE_NOT_STORABLE`, and
    *   `OPTIONS_INVALID` for a `ttl` that is no positive number.
+   * @throws SessionTooLargeException (413)
    */
   async setSession<Data extends object = SessionData>(
     id: string,
@@ -143,7 +145,7 @@ export class SessionService {
    * Writes these keys and leaves the others, in one step; a key that is `undefined` is removed. The deadlines stay.
    * `false` if there is no such session.
    *
-   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`
+   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`, and {@link SessionTooLargeException}
    */
   updateSession<Data extends object = SessionData>(id: string, partial: Changes<NoInfer<Data>>): Promise<boolean> {
     return this.#door.engine.write(id, partial as Record<string, unknown>, 'merge').catch(rethrow)

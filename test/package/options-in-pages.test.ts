@@ -83,6 +83,7 @@ describe('the defaults on the pages are those of the code', () => {
     lifetime: spoken(engine.lifetime),
     touchInterval: spoken(engine.touchInterval),
     storeTimeout: spoken(engine.storeTimeout),
+    maxBytes: engine.maxBytes.toLocaleString('en'),
     rememberFor: spoken(engine.rememberFor),
     maxSessions: engine.maxSessions === undefined ? 'any number' : 'one',
     onLimit: quoted(engine.onLimit),
