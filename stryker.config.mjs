@@ -12,7 +12,7 @@ export default {
   ignorePatterns: ['apps', 'benchmarks', 'data', 'dist', 'docs', 'reports', 'test/nest-11', 'test/package'],
   incremental: true,
   incrementalFile: 'reports/mutation/incremental.json',
-  reporters: ['clear-text', 'html', 'json'],
+  reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   htmlReporter: { fileName: 'reports/mutation/index.html' },
   jsonReporter: { fileName: 'reports/mutation/mutation.json' },
