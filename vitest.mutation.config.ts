@@ -22,7 +22,7 @@ export default defineConfig({
     ],
   },
   test: {
-    testTimeout: 5_000,
+    testTimeout: 10_000,
     include: ['test/core/**/*.test.ts', 'test/http/**/*.test.ts', 'test/acceptance/**/*.test.ts'],
     exclude: [
       ...configDefaults.exclude,

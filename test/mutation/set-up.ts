@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { inject } from 'vitest'
+import { afterEach, inject } from 'vitest'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,11 +18,23 @@ interface Thread {
   }
   /** The mutant with which the library was loaded, if it was one of code that runs as it is loaded. */
   loadedWith?: string | undefined
+  /** The mutant that a test has noticed last. */
+  noticed?: string | undefined
   [namespace: string]: unknown
 }
 
 const thread = globalThis as unknown as Thread
-const mutant = inject('mutantActivation') === 'static' ? inject('activeMutant') : undefined
+
+// One test that fails is enough, but Vitest would still load the files that are left.
+const active = inject('activeMutant')
+if (active !== undefined) {
+  if (thread.noticed === active) throw new Error('Noticed already.')
+  afterEach(({ task }) => {
+    if (task.result?.state === 'fail') thread.noticed = active
+  })
+}
+
+const mutant = inject('mutantActivation') === 'static' ? active : undefined
 if (mutant === undefined) {
   const stryker = thread[inject('globalNamespace') ?? ''] as { activeMutant?: string | undefined } | undefined
   if (stryker) stryker.activeMutant = undefined
