@@ -409,3 +409,35 @@ describe('after forty rotations', () => {
     expect(await data(last)).toEqual({ a: 1, userId: 1, b: 2 })
   })
 })
+
+describe('a store whose former keys lead in circles', () => {
+  /** Leads from every key to the same one, after which a request would never end. */
+  async function inCircles(goodUntil: number | undefined) {
+    const setup = setUp({ onReuse: 'revoke' })
+    const token = await setup.stored({ a: 1 })
+    const held = await setup.open(token)
+    let loads = 0
+    setup.store.load = (key) => {
+      if (++loads > 10_000) throw new Error('It never ends.')
+      return { movedTo: key, sealedId: undefined, goodUntil }
+    }
+    setup.store.delete = () => false
+    return { ...setup, token, held }
+  }
+
+  test.each([
+    ['still good', undefined],
+    ['reused', 0],
+  ])('finds nothing for an id that is %s', async (_what, goodUntil) => {
+    const { data, token, events } = await inCircles(goodUntil)
+    expect(await data(token)).toEqual({})
+    expect(events.map(({ type }) => type)).toEqual(['created'])
+  })
+
+  test('has nothing to end', async () => {
+    const { held, events } = await inCircles(undefined)
+    await held.session.destroy()
+    expect(held.tokenChange).toBe('clear')
+    expect(events.map(({ type }) => type)).toEqual(['created'])
+  })
+})

@@ -7,7 +7,6 @@ import {
   type SessionStore,
 } from 'latchkey/core'
 import { MemoryStore } from 'latchkey/stores/memory'
-import { FailingStore, ManualClock } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
 import { bare, carrier, setUp } from '../support/engine.js'
 
@@ -448,23 +447,6 @@ test('a value whose name is a symbol is refused, because it would be lost', asyn
     code: 'VALUE_NOT_STORABLE',
     message: expect.stringContaining('named by a symbol'),
   })
-})
-
-test('expired records are swept away by themselves', async () => {
-  const { vi } = await import('vitest')
-  vi.useFakeTimers()
-  try {
-    const clock = new ManualClock()
-    const store = new FailingStore(new MemoryStore({ clock: clock.now }))
-    const engine = new SessionEngine({ store, secret: 's'.repeat(32), clock: clock.now })
-    await vi.advanceTimersByTimeAsync(60_000)
-    expect(store.calls.sweep).toBe(1)
-    await engine.close()
-    await vi.advanceTimersByTimeAsync(600_000)
-    expect(store.calls.sweep).toBe(1)
-  } finally {
-    vi.useRealTimers()
-  }
 })
 
 test('no error message holds an id, a token or a key', async () => {

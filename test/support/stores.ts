@@ -23,8 +23,7 @@ export interface ShippedStore {
   readonly stop: () => Promise<void>
 }
 
-/** All shipped stores: `describe.each(stores)('on $name', ({ open, stop }) => ...)`, with `afterAll(stop)`. */
-export const stores: readonly ShippedStore[] = [
+const shipped: readonly ShippedStore[] = [
   inMemory(),
   shared(
     'sqlite',
@@ -34,6 +33,17 @@ export const stores: readonly ShippedStore[] = [
   ),
   shared('redis', startRedis, ({ url }, prefix, clock) => new RedisStore({ url, prefix, clock }), keptInRedis),
 ]
+
+/**
+ * All shipped stores: `describe.each(stores)('on $name', ({ open, stop }) => ...)`, with `afterAll(stop)`. The environment
+ * may choose some of them by name, as in `STORES=memory,sqlite`.
+ */
+export const stores: readonly ShippedStore[] = chosen(shipped)
+
+function chosen(all: readonly ShippedStore[]): readonly ShippedStore[] {
+  const names = process.env['STORES']?.split(',')
+  return names === undefined ? all : all.filter(({ name }) => names.includes(name))
+}
 
 function inMemory(): ShippedStore {
   let last = new MemoryStore()
