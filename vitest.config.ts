@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -22,8 +23,8 @@ export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 30_000,
-    // By default one core is left idle, which is half of a small machine. Most tests wait for servers.
-    maxWorkers: '100%',
+    // Most tests wait for servers, so one more than there are cores keeps those busy; by default one would be idle.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         extends: true,
