@@ -26,11 +26,11 @@ test('the watch over all tests passes what is no secret', () => {
 test('the watch over all tests listens to the console, the streams, the log and the observer', () => {
   const heard: unknown[] = []
   const options = watched({ log: (line: string) => void heard.push(line), onEvent: (event) => void heard.push(event) })
-  const ways: readonly (() => void)[] = [
+  const ways: readonly (() => unknown)[] = [
     () => console.debug('on the console: %s', id),
     () => void process.stderr.write(`on a stream: ${id}\n`),
     () => options.log(id),
-    () => void options.onEvent?.({ type: 'revoked', handle: id, reason: 'service' } satisfies SessionEvent),
+    () => options.onEvent?.({ type: 'revoked', handle: id, reason: 'service' } satisfies SessionEvent),
   ]
   for (const tell of ways) {
     tell()
