@@ -32,6 +32,7 @@ export default defineConfig({
         resolve: { alias: latchkey },
         test: {
           name: 'latchkey',
+          setupFiles: ['test/support/watch-secrets.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/package/**', '**/node_modules/**'],
         },
@@ -40,7 +41,12 @@ export default defineConfig({
         extends: true,
         oxc,
         resolve: { alias: [...latchkey, nest11] },
-        test: { name: 'nest-11', include: ['test/nest/**/*.test.ts'], env: { NEST_MAJOR: '11' } },
+        test: {
+          name: 'nest-11',
+          include: ['test/nest/**/*.test.ts'],
+          setupFiles: ['test/support/watch-secrets.ts'],
+          env: { NEST_MAJOR: '11' },
+        },
       },
       {
         extends: true,

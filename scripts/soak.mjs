@@ -1,11 +1,11 @@
-// The long versions of the tests: properties and races with large counts, outages as long and loads as large as they are
+// The long versions of the tests: properties, races and attacks with large counts, outages as long and loads as large as they are
 // promised, and a steady run with outages that must not grow. Keeps what was measured in benchmarks/results/soak.json and
 // soak.md, and fails if anything did.
 //
 //   npm run test:soak -- [--minutes 5] [--load-seconds 60] [--connections 200] [--stop 10000] [--without-suites]
 //     [--out benchmarks/results]
 //
-// --minutes: how long the steady run lasts. --without-suites: without the properties and races. --stop: for how long Redis
+// --minutes: how long the steady run lasts. --without-suites: without the properties, races and attacks. --stop: for how long Redis
 // is stopped in its tracks, in milliseconds.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -41,7 +41,7 @@ const outages = {
 }
 
 const passed = [
-  values['without-suites'] || run(suites, 'test/properties', 'test/races'),
+  values['without-suites'] || run(suites, 'test/properties', 'test/races', 'test/hostile'),
   // One after the other: they measure.
   run(outages, 'test/outages', '--no-file-parallelism'),
 ]

@@ -9,42 +9,23 @@ import { stores } from '../support/stores.js'
 
 /** Names that mean something to JavaScript, to a promise, to JSON, to Redis or SQL, or to our own layouts. */
 const TAKEN: readonly string[] = [
-  ...['__proto__', 'constructor', 'prototype', 'hasOwnProperty', 'isPrototypeOf', 'toString', 'valueOf', 'toJSON'],
-  ...['then', 'catch', 'length', 'name', '__defineGetter__', '__lookupSetter__', 'toLocaleString', 'inspect'],
-  ...['0', '1', '2', '-1', '01', '1.5', '4294967295', '9007199254740993', 'NaN', 'undefined', 'null', 'true'],
-  ...['', ' ', '\0', 'a\0b', '\n', '\r\n', '\t', '\u001b[31m', '\u007f', '\u0085', '\u2028', '\ufeff', '\u202e'],
-  ...[
-    ':',
-    '::',
-    ':a',
-    ':h',
-    'h',
-    's',
-    'd',
-    'p',
-    'k',
-    'r',
-    'n',
-    'z',
-    'g',
-    't',
-    '~',
-    '~n',
-    '~o',
-    '~d',
-    '$',
-    '*',
-    '?',
-    '[',
-  ],
-  ...["'; DROP TABLE sessions; --", '"', '\\', '`', '%00', '%2e', '../..', '{x}:s:', '🗝', 'é', 'e\u0301', 'отчёт'],
-  ...['x'.repeat(1000), '🗝'.repeat(300)],
-]
+  ['__proto__', 'constructor', 'prototype', 'hasOwnProperty', 'isPrototypeOf', 'toString', 'valueOf', 'toJSON'],
+  ['then', 'catch', 'length', 'name', '__defineGetter__', '__lookupSetter__', 'toLocaleString', 'inspect'],
+  ['0', '1', '2', '-1', '01', '1.5', '4294967295', '9007199254740993', 'NaN', 'undefined', 'null', 'true'],
+  ['', ' ', '\0', 'a\0b', '\n', '\r\n', '\t', '\u001b[31m', '\u007f', '\u0085', '\u2028', '\ufeff', '\u202e'],
+  [':', '::', ':a', ':h', 'h', 's', 'd', 'p', 'k', 'r', 'n', 'z', 'g', 't', '~', '~n', '~o', '~d', '$', '*', '?', '['],
+  ["'; DROP TABLE sessions; --", '"', '\\', '`', '%00', '%2e', '../..', '{x}:s:', '🗝', 'é', 'e\u0301', 'отчёт'],
+  ['x'.repeat(1000), '🗝'.repeat(300)],
+].flat()
 
 /** Names of the session itself, and what no store keeps as it is. */
 const REFUSED: readonly string[] = [
   ...Object.getOwnPropertyNames(LiveSession.prototype).filter((key) => key !== 'constructor' && key !== '__proto__'),
-  ...['\ud800', '\udc00', 'a\ud83d', '\udd11a', '\ud800'.repeat(2)],
+  '\ud800',
+  '\udc00',
+  'a\ud83d',
+  '\udd11a',
+  '\ud800'.repeat(2),
 ]
 
 /** An object as JSON makes it: every name in it is a name of its own. */

@@ -99,7 +99,7 @@ describe('tokens that are not ours sign nobody in', () => {
         good.toLowerCase(),
         good.replace('.', '%2E'),
         good.replace('.', '%2e'),
-        [...good].map((character) => `%${character.charCodeAt(0).toString(16)}`).join(''),
+        Array.from(good, (character) => `%${character.charCodeAt(0).toString(16)}`).join(''),
         `"${good}"`,
         `${good.slice(0, 52)}\t${good.slice(52)}`,
         good.slice(0, -1),

@@ -1,3 +1,4 @@
+import type * as Crypto from 'node:crypto'
 import { newId } from 'latchkey/core'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { TokenSigner } from '../../src/core/token.js'
@@ -5,7 +6,7 @@ import { TokenSigner } from '../../src/core/token.js'
 const compared = vi.hoisted(() => [] as (readonly [number, number])[])
 
 vi.mock('node:crypto', async (original) => {
-  const crypto = await original<typeof import('node:crypto')>()
+  const crypto = await original<typeof Crypto>()
   return {
     ...crypto,
     timingSafeEqual: (one: NodeJS.ArrayBufferView, two: NodeJS.ArrayBufferView): boolean => {
