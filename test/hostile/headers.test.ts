@@ -75,9 +75,11 @@ describe('reading the Cookie header', () => {
     const time = (count: number): number => {
       const text = header(count)
       const taken = [1, 2, 3, 4, 5].map(() => {
-        const before = performance.now()
+        // Of the processor: the machine may be busy with others.
+        const before = process.cpuUsage()
         cookieValues(text, 'sessionId', 3)
-        return performance.now() - before
+        const { user, system } = process.cpuUsage(before)
+        return (user + system) / 1000
       })
       return Math.min(...taken)
     }
