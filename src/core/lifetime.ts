@@ -36,7 +36,7 @@ export class Lifetime {
 
   /** Whether the request gave the session other deadlines that are not stored yet. */
   get isChanged(): boolean {
-    return this.#given !== undefined || this.#persistent !== undefined
+    return this.#persistent !== undefined
   }
 
   /** The deadlines as they are to be stored, with this moment as the last use. */

@@ -1,5 +1,5 @@
 import { days, hours, minutes, type Session } from 'latchkey/core'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { MAX_DURATION } from '../../src/core/duration.js'
 import { setUp } from '../support/engine.js'
 
@@ -68,6 +68,7 @@ test('a cookie that was to go with the browser lives again when it is given a le
 
 test.each([
   ['maxAge', '1d', /^cookie\.maxAge is "1d"\. Give a number of milliseconds up to 3153600000000/],
+  ['maxAge', '60000', /^cookie\.maxAge is "60000"/],
   ['maxAge', Number.NaN, /^cookie\.maxAge is NaN/],
   ['maxAge', MAX_DURATION + 1, /^cookie\.maxAge is 3153600000001/],
   ['maxAge', -MAX_DURATION - 1, /^cookie\.maxAge is -3153600000001/],
@@ -91,4 +92,34 @@ test('the longest duration is taken as a maxAge', async () => {
 test('a property that would be lost is refused', async () => {
   const { session } = await stored()
   expect(() => Object.assign(session.cookie, { sameSite: 'none' })).toThrow(TypeError)
+})
+
+describe('an end in the past', () => {
+  test.each([0, -1])('(a maxAge of %s) ends the session and deletes its record', async (maxAge) => {
+    const { open, stored: store, events, engine } = setUp()
+    const visit = await open(await store({ a: 1 }))
+    const { id, handle } = visit
+    visit.cookie.maxAge = maxAge
+    await visit.commit()
+    expect(visit.tokenChange).toBe('clear')
+    expect(events.at(-1)).toEqual({ type: 'revoked', handle, reason: 'destroyed' })
+    expect(await engine.read(id)).toBeUndefined()
+  })
+})
+
+describe('the idle timeout of a session that is given a length', () => {
+  test.each([
+    ['as long as the lifetime', hours(2), minutes(30)],
+    ['longer than the lifetime', hours(2) + 1, hours(2) + 1],
+    ['shorter than the lifetime', hours(1), minutes(30)],
+  ])('%s', async (_what, maxAge, idleFor) => {
+    const { open, stored: store, clock, engine } = setUp({ lifetime: hours(2), idleTimeout: minutes(30) })
+    const visit = await open(await store({ a: 1 }))
+    visit.cookie.maxAge = maxAge
+    await visit.commit()
+    clock.advance(idleFor - 1)
+    expect(await engine.read(visit.id)).toEqual({ a: 1 })
+    clock.advance(1)
+    expect(await engine.read(visit.id)).toBeUndefined()
+  })
 })

@@ -246,3 +246,30 @@ describe('a sign-in that failed', () => {
     expect(await data(visit.signedToken)).toEqual({ cart: 1, userId: 1 })
   })
 })
+
+describe('what a sign-in keeps of before', () => {
+  const before = { cart: 1, theme: 'dark' }
+
+  test.each([
+    ['everything, where nothing is said', undefined, { cart: 1, theme: 'dark', userId: 1 }],
+    ['everything', true, { cart: 1, theme: 'dark', userId: 1 }],
+    ['nothing', false, { userId: 1 }],
+    ['the keys named', ['cart', 'other'], { cart: 1, userId: 1 }],
+    ['no key of none', [], { userId: 1 }],
+  ])('is %s', async (_what, keep, held) => {
+    const { open, stored, data } = setUp()
+    const visit = await open(await stored(before))
+    await visit.signIn({ userId: 1 }, { keep })
+    expect(await data(visit.signedToken)).toEqual(held)
+  })
+
+  test('is refused where the data name nobody', async () => {
+    const { open, stored } = setUp()
+    const visit = await open(await stored(before))
+    await expect(visit.signIn({ name: 'ann' })).rejects.toMatchObject({
+      code: 'SUBJECT_INVALID',
+      message: expect.stringMatching(/^Nobody would be signed in: the data name no subject\. Give the user an id/),
+    })
+    expect({ ...visit.session }).toEqual({ cart: 1, theme: 'dark' })
+  })
+})
