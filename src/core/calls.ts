@@ -122,17 +122,19 @@ export class StoreCalls {
    * @throws SessionError `STORE_UNAVAILABLE`
    */
   async check(): Promise<void> {
-    await this.#try('load', () => this.#store.load(keyOf(newId(undefined))))
+    await this.#try('load', () => this.#nobody())
   }
 
   /**
    * Has the store prove itself, where it has the ability `probing`, else as {@link check}.
    *
+   * @param atMost - milliseconds that are left for it, where those are less than `storeTimeout`
    * @throws SessionError `STORE_UNAVAILABLE`, `STORE_UNFIT`
    */
-  async probe(): Promise<void> {
-    if (!this.#store.abilities.has('probing')) return this.check()
-    await this.#try('probe', () => (this.#store as SessionStore & Probing).probe())
+  async probe(atMost = this.#timeout): Promise<void> {
+    const timeout = Math.min(this.#timeout, atMost)
+    if (!this.#store.abilities.has('probing')) await this.#try('load', () => this.#nobody(), timeout)
+    else await this.#try('probe', () => (this.#store as SessionStore & Probing).probe(), timeout)
   }
 
   /** The store is not to be asked until it has answered a try. */
@@ -209,10 +211,10 @@ export class StoreCalls {
   }
 
   /** A call besides those of the requests: what becomes of it is for its caller to tell. */
-  async #try(verb: string, call: () => Awaitable<unknown>): Promise<void> {
+  async #try(verb: string, call: () => Awaitable<unknown>, timeout = this.#timeout): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     try {
-      const late = new Promise((_, reject) => (timer = setTimeout(() => reject(this.#late()), this.#timeout)))
+      const late = new Promise((_, reject) => (timer = setTimeout(() => reject(this.#late(timeout)), timeout)))
       await Promise.race([call(), late])
     } catch (cause) {
       const error = this.#errorOf(verb, cause)
@@ -227,7 +229,8 @@ export class StoreCalls {
     if (ANSWERS.has(error.code)) this.#breaker.answered()
     else {
       this.#listener.failed(verb, error)
-      this.#breaker.failed(error)
+      // A store that refuses to write may well read: one that is full, or has become a replica.
+      if (READS.has(verb) || cause instanceof LateError) this.#breaker.failed(error)
     }
     return error
   }
@@ -250,10 +253,18 @@ export class StoreCalls {
     )
   }
 
-  #late(): Error {
-    return new LateError(`No answer within ${this.#timeout} ms.`)
+  /** Under a key that no session has. */
+  #nobody(): Awaitable<unknown> {
+    return this.#store.load(keyOf(newId(undefined)))
+  }
+
+  #late(timeout = this.#timeout): Error {
+    return new LateError(`No answer within ${Math.round(timeout)} ms.`)
   }
 }
+
+/** The verbs whose failure says that the store can't be asked. Of the others only silence says so. */
+const READS: ReadonlySet<string> = new Set(['load', 'list', 'count'])
 
 /** The cause of a failure that is a deadline. */
 class LateError extends Error {}

@@ -19,6 +19,8 @@ export class Deadlines {
   /** In the order in which they began. */
   readonly #waiting = new Set<Waiting>()
   #timer: NodeJS.Timeout | undefined
+  /** When the timer is to go off, by `performance.now()`. */
+  #due = 0
   #resting: (() => void) | undefined
 
   /** @param errorOf - the error for a call of this verb that is late */
@@ -31,7 +33,7 @@ export class Deadlines {
   begin(verb: string, late: (error: unknown) => void): Waiting {
     const waiting = { verb, late, until: performance.now() + this.#timeout }
     this.#waiting.add(waiting)
-    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#look(), this.#timeout)
+    if (this.#timer === undefined) this.#lookIn(this.#timeout)
     else if (this.#waiting.size === 1) this.#timer.ref()
     return waiting
   }
@@ -59,17 +61,34 @@ export class Deadlines {
     this.#resting = undefined
   }
 
+  #lookIn(delay: number): void {
+    this.#due = performance.now() + delay
+    this.#timer = setTimeout(() => this.#look(), delay)
+  }
+
+  /**
+   * Where the process itself was busy past a deadline, answers may be there that nobody has read yet. They are let in first:
+   * a process that stood still must not take that for a store that is down.
+   */
   #look(): void {
     this.#timer = undefined
+    if (performance.now() - this.#due > STOOD_STILL) this.#lookIn(CATCH_UP)
+    else this.#judge()
+  }
+
+  #judge(): void {
     const now = performance.now()
     for (const waiting of this.#waiting) {
-      if (waiting.until > now) {
-        this.#timer = setTimeout(() => this.#look(), Math.ceil(waiting.until - now))
-        return
-      }
+      if (waiting.until > now) return this.#lookIn(Math.ceil(waiting.until - now))
       this.#waiting.delete(waiting)
       waiting.late(this.#errorOf(waiting.verb))
     }
     this.#rest()
   }
 }
+
+/** A timer that goes off so much too late says that the process was busy, in milliseconds. */
+const STOOD_STILL = 50
+
+/** How long the process has then to read what has come, in milliseconds. */
+const CATCH_UP = 20

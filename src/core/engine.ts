@@ -28,6 +28,7 @@ export class SessionEngine {
   readonly #signer: TokenSigner
   readonly #sweeper: Sweeper
   #start: Promise<void> | undefined
+  #closing: Promise<void> | undefined
   /** The sessions of a subject. */
   readonly subjects: SubjectSessions
 
@@ -207,7 +208,11 @@ export class SessionEngine {
    * Stops what runs in the background, waits for the store calls that are under way, `storeTimeout` at most, and closes
    * what the store opened. Twice is not an error.
    */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.#sweeper.stop()
     await this.#context.calls.close()
     const { store } = this.#context.options

@@ -43,26 +43,26 @@ export class GuardedMetrics implements SessionMetrics {
   }
 
   storeCall(verb: string, outcome: StoreCallOutcome, duration: Duration): void {
-    try {
-      this.#metrics.storeCall(verb, outcome, duration)
-    } catch {}
+    guarded(() => this.#metrics.storeCall(verb, outcome, duration))
   }
 
   opened(outcome: OpenOutcome): void {
-    try {
-      this.#metrics.opened(outcome)
-    } catch {}
+    guarded(() => this.#metrics.opened(outcome))
   }
 
   committed(outcome: CommitOutcome): void {
-    try {
-      this.#metrics.committed(outcome)
-    } catch {}
+    guarded(() => this.#metrics.committed(outcome))
   }
 
   happened(event: SessionEvent): void {
-    try {
-      this.#metrics.happened(event)
-    } catch {}
+    guarded(() => this.#metrics.happened(event))
   }
+}
+
+/** What an observer throws, or rejects with although it should answer at once, is its own business. */
+function guarded(tell: () => unknown): void {
+  try {
+    const done = tell()
+    if (done instanceof Promise) done.catch(() => {})
+  } catch {}
 }

@@ -5,6 +5,9 @@ import type { ResolvedEngineOptions } from './options.js'
 /** How long a start waits between two tries, in milliseconds. */
 const PAUSE = 100
 
+/** The shortest time that a try is given, in milliseconds. */
+const MIN_TRY = 50
+
 /** What no waiting mends. */
 const FOR_GOOD: ReadonlySet<SessionErrorCode | undefined> = new Set(['STORE_UNFIT', 'STORE_CLOSED', 'OPTIONS_INVALID'])
 
@@ -17,7 +20,8 @@ const FOR_GOOD: ReadonlySet<SessionErrorCode | undefined> = new Set(['STORE_UNFI
 export async function start(calls: StoreCalls, options: ResolvedEngineOptions): Promise<void> {
   const end = performance.now() + options.startTimeout
   for (;;) {
-    const failure = await calls.probe().then(() => undefined, whyNot)
+    const left = Math.max(MIN_TRY, end - performance.now())
+    const failure = await calls.probe(left).then(() => undefined, whyNot)
     if (failure === undefined) return
     if (FOR_GOOD.has(failure.cause)) throw failure.error
     if (performance.now() + PAUSE >= end) return notStarted(calls, options, failure.error)

@@ -41,6 +41,12 @@ export class CrossSiteCheck {
     if (this.#trusted.has(sender)) return false
     return site !== undefined || !ownOrigins(request, connection).includes(sender)
   }
+
+  /** The `Origin` of a request as its page has sent it, if that is trusted. */
+  trustedOrigin({ headers: { origin } }: Pick<Request, 'headers'>): string | undefined {
+    const sender = origin === undefined ? undefined : originOf(origin)
+    return sender !== undefined && this.#trusted.has(sender) ? origin : undefined
+  }
 }
 
 /** What the browser said, for events and log lines. */

@@ -6,7 +6,7 @@ import { callable, refuseUnknown } from '../core/options.js'
 import { Countdown } from './countdown.js'
 import { siteSaid, type CrossSiteCheck } from './cross-site.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
-import { answer, failureOf } from './failure.js'
+import { answer, failureOf, type Failure } from './failure.js'
 import { holdHead } from './hold.js'
 import { LogLines, text } from './log.js'
 import type { Objections, RouteChoices, StoreDownPolicy } from './objections.js'
@@ -29,6 +29,11 @@ export const TRUST_PROXY = {
   nestFastify: 'new FastifyAdapter({ trustProxy: true })',
 } as const
 
+/** What is used of Fastify's reply, which keeps the headers until it is sent. */
+export interface KeptHeaders {
+  getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>
+}
+
 const EXCHANGE = Symbol('latchkey.exchange')
 
 /** A request that may have come through a door. */
@@ -49,6 +54,7 @@ export class Door {
   readonly #trustProxy: () => string
   readonly #heads = new Countdown()
   #wasPassedOver = false
+  #closing: Promise<void> | undefined
 
   /**
    * @param trustProxy - how this platform is told that a proxy in front of it speaks HTTPS
@@ -81,8 +87,15 @@ export class Door {
    * fails, the request is answered and `next` is not called.
    *
    * @param connection - who knows whether the client came over HTTPS
+   * @param kept - where the platform keeps the headers of the answer, if not on the response
    */
-  enter(request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts, next: () => void): void {
+  enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: ConnectionFacts,
+    next: () => void,
+    kept?: KeptHeaders,
+  ): void {
     const visited = request as IncomingMessage & Visited
     if (visited[EXCHANGE]) {
       if (visited[EXCHANGE].door !== this) this.#passedOver()
@@ -96,12 +109,12 @@ export class Door {
     try {
       opened = exchange.open()
     } catch (error) {
-      return this.#refuse(response, error)
+      return this.#refuse(exchange, response, failureOf(error), kept)
     }
-    if (!isPromise(opened)) return this.#letIn(exchange, response, next)
+    if (!isPromise(opened)) return this.#letIn(exchange, response, next, kept)
     opened.then(
-      () => this.#letIn(exchange, response, next),
-      (error: unknown) => this.#refuse(response, error),
+      () => this.#letIn(exchange, response, next, kept),
+      (error: unknown) => this.#refuse(exchange, response, failureOf(error), kept),
     )
   }
 
@@ -119,9 +132,8 @@ export class Door {
    * Lets go of everything: waits for the requests that are under way to be committed, {@link CLOSE_WITHIN} at most, and then
    * for what the engine has under way. Twice is not an error.
    */
-  async close(): Promise<void> {
-    await this.#heads.isOver(CLOSE_WITHIN)
-    await this.engine.close()
+  close(): Promise<void> {
+    return (this.#closing ??= this.#heads.isOver(CLOSE_WITHIN).then(() => this.engine.close()))
   }
 
   /** As {@link SessionEngine.ready}; where that fails, nothing is left behind that would keep the process alive. */
@@ -156,10 +168,9 @@ export class Door {
   }
 
   /** A request with an objection that no route may lift is answered here. */
-  #letIn(exchange: Exchange, response: ServerResponse, next: () => void): void {
+  #letIn(exchange: Exchange, response: ServerResponse, next: () => void, kept: KeptHeaders | undefined): void {
     if (exchange.objections?.standing && !this.#mayBeLifted(exchange.objections)) {
-      exchange.headGone()
-      return answer(response, exchange.refuse(exchange.objections.standing))
+      return this.#refuse(exchange, response, exchange.refuse(exchange.objections.standing), kept)
     }
     holdHead(response, exchange)
     next()
@@ -207,9 +218,19 @@ export class Door {
     this.#log.write(line, { level: 'error', type: 'option-failed' })
   }
 
-  #refuse(response: ServerResponse, error: unknown): void {
-    this.headLeft()
-    answer(response, failureOf(error))
+  /** A page of an origin that is trusted may read why: it would see no more than a failed fetch otherwise. */
+  #refuse(exchange: Exchange, response: ServerResponse, failure: Failure, kept: KeptHeaders | undefined): void {
+    exchange.headGone()
+    for (const [name, value] of Object.entries(kept?.getHeaders() ?? {})) {
+      if (value !== undefined && !response.hasHeader(name)) response.setHeader(name, value)
+    }
+    const origin = this.crossSite?.trustedOrigin(exchange.request)
+    if (origin !== undefined && !response.hasHeader('Access-Control-Allow-Origin')) {
+      response.setHeader('Access-Control-Allow-Origin', origin)
+      response.setHeader('Access-Control-Allow-Credentials', 'true')
+      response.setHeader('Vary', 'Origin')
+    }
+    answer(response, failure)
   }
 }
 

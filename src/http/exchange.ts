@@ -152,6 +152,11 @@ export class Exchange implements Carrier, HeadKeeper {
     return open.commit()
   }
 
+  /** Node's own request. */
+  get request(): IncomingMessage {
+    return this.#request
+  }
+
   headGone(): void {
     if (this.#isHeadGone) return
     this.#isHeadGone = true

@@ -13,6 +13,16 @@ export interface HeadChanges {
   readonly isStopgap: boolean
 }
 
+/** Puts the headers that a `writeHead` brings on the response, for an answer that is another one. */
+export function takeHeaders(response: ServerResponse, args: readonly unknown[]): void {
+  const last = args.at(-1)
+  if (typeof last !== 'object' || last === null) return
+  if (Array.isArray(last)) return moveToResponse(response, last)
+  for (const [name, value] of Object.entries(last as OutgoingHttpHeaders)) {
+    if (value !== undefined) response.setHeader(name, value)
+  }
+}
+
 /** The arguments of `writeHead` after its status: a reason, headers, or both. */
 export type WriteHeadArguments = readonly unknown[]
 

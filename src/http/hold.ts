@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import type { Awaitable } from '../core/store.js'
 import { answer, type Failure } from './failure.js'
-import { changeHead, type HeadChanges } from './head.js'
+import { changeHead, takeHeaders, type HeadChanges } from './head.js'
 import { assertSendableChunk, assertSendableHead } from './sendable.js'
 
 /** Whose work must be done before the head of an answer leaves. */
@@ -40,7 +40,9 @@ export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
   held.write = heldWrite as typeof held.write
   held.end = heldEnd as typeof held.end
   held.flushHeaders = heldFlushHeaders
-  held.once('close', closed)
+  // A client that left while the session was loaded is gone already.
+  if (response.closed || response.destroyed) held[HOLD].clientGone()
+  else held.once('close', closed)
 }
 
 /** Whether a token could still reach the client: the head has not left, and the client is there. */
@@ -143,7 +145,7 @@ class Hold {
     try {
       settled = this.#keeper.settle(status as number)
     } catch (error) {
-      this.#refuse(error)
+      this.#refuse(error, [method, args])
       return this.#ignore(method, args)
     }
     if (!isPromise(settled)) {
@@ -216,11 +218,13 @@ class Hold {
     if (flows && !this.#isEnded) this.#response.emit('drain')
   }
 
-  #refuse(error: unknown): void {
+  /** @param head - the call that would have sent the head: headers that it brings may matter to the refusal, too */
+  #refuse(error: unknown, head = this.#queue[0]): void {
     this.#looksAsItIs()
     const failure = this.#keeper.refuse(error)
     const queue = this.#queue
     this.#queue = []
+    if (head?.[0] === 'writeHead') takeHeaders(this.#response, head[1])
     this.#isRefused = true
     this.#keeper.headGone()
     this.#state = 'open'

@@ -128,7 +128,7 @@ function messageOf(event: SessionEvent): readonly [LogLevel, string] | undefined
 function refusedBecause({ method, site }: Extract<SessionEvent, { readonly type: 'cross-site-refused' }>): string {
   const refused = `A ${method} with a session cookie was refused, because it came from a page of another site`
   return site === 'unsaid'
-    ? `${refused}: its Origin is not the host that it was sent to. If a proxy in front of this app changes the Host, let it keep it, or trust the X-Forwarded-Host that it sends.`
+    ? `${refused}: its Origin is not the host that it was sent to. If a proxy in front of this app changes the Host, let it keep it, or trust the X-Forwarded-Host that it sends. If its pages say \`Referrer-Policy: no-referrer\`, as helmet does by default, browsers name no origin: make it \`same-origin\`.`
     : `${refused} (Sec-Fetch-Site: ${site === 'other' ? 'an unknown value' : site}).`
 }
 

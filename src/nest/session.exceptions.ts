@@ -69,6 +69,7 @@ export function asHttp(error: unknown): unknown {
   }
 }
 
-function bodyOf(error: SessionError): object {
+/** What a client is told of an error. */
+export function bodyOf(error: SessionError): object {
   return JSON.parse(failureOf(error).body) as object
 }

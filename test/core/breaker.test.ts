@@ -85,10 +85,10 @@ describe('a store that only fails', () => {
     const it = setUp()
     it.store.failWith(new Error('OOM'), ['update', 'create'])
     for (let count = 0; count < 10; count++) {
-      await it.calls.load('key')
       await expect(it.calls.update('key', { set: new Map(), remove: [] })).rejects.toThrow('did not update')
     }
-    expect(it.calls.downFor).toBeUndefined()
+    expect(it.told).toEqual(Array(10).fill('failed update'))
+    await it.calls.load('key')
   })
 
   test('is asked on while it answers with errors of the contract', async () => {
@@ -212,6 +212,20 @@ describe('the deadline of a call', () => {
     const again = it.calls.load('key')
     expect(timers()).toBe(before + 1)
     await again
+  })
+
+  test('is not over for answers that a process which stood still has not read yet', async () => {
+    vi.useRealTimers()
+    const store: SessionStore = {
+      ...bare(new MemoryStore()),
+      load: () => new Promise((resolve) => setImmediate(resolve)),
+    }
+    const calls = new StoreCalls(store, 50, { failed: () => {}, down: () => {}, up: () => {} })
+    const loads = Array.from({ length: 6 }, () => calls.load('key'))
+    const began = performance.now()
+    while (performance.now() - began < 200);
+    await Promise.all(loads)
+    expect(calls.downFor).toBeUndefined()
   })
 
   test('closing waits for calls under way, and for no longer than their deadline', async () => {

@@ -18,3 +18,14 @@ test('closing an engine waits for what is under way besides requests, and then c
   expect(() => store.load('key')).toThrow('closed')
   await engine.close()
 })
+
+test('closing twice at once is not an error, also while the store hangs', async () => {
+  const { engine, store } = setUp({ storeTimeout: 50 })
+  store.hang()
+  const listing = engine.subjects.list('ann')
+  await Promise.all([
+    engine.close(),
+    engine.close(),
+    expect(listing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' }),
+  ])
+})
