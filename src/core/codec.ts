@@ -27,8 +27,7 @@ export function encode(value: unknown, name: string): string {
 export function decode(text: string): unknown {
   try {
     return text.startsWith('~') ? untagged(JSON.parse(text.slice(1))) : (JSON.parse(text) as unknown)
-  } catch (cause) {
-    if (cause instanceof SessionError) throw cause
+  } catch {
     // The cause quotes the value: it stays out.
     throw new SessionError('RECORD_UNREADABLE', 'A stored value is not the JSON that Latchkey writes.')
   }
@@ -99,9 +98,8 @@ class Survey {
 
   #propertiesNeedTags(value: Record<string, unknown>): boolean {
     if (Object.getOwnPropertySymbols(value).length > 0) this.#refuse('an object with symbols as keys')
-    const keys = Object.keys(value)
-    let result = keys.length === 1 && keys[0]!.startsWith('~')
-    for (const key of keys) {
+    let result = false
+    for (const key of Object.keys(value)) {
       const item = value[key]
       if (item !== undefined && this.#visit(key, item)) result = true
     }
@@ -255,7 +253,7 @@ function untagged(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(untagged)
   const keys = Object.keys(value)
   const content: unknown = keys.length === 1 ? (value as Record<string, unknown>)[keys[0]!] : undefined
-  switch (keys.length === 1 ? keys[0]!.slice(0, 2) : '') {
+  switch (keys.length === 1 ? keys[0] : '') {
     case '~n':
       return BigInt(content as string)
     case '~z':

@@ -1,7 +1,7 @@
 import { ThreadsPoolWorker, type PoolOptions, type PoolWorker, type Vite, type WorkerRequest } from 'vitest/node'
 
 /** After so many runs a new thread takes over, because of what mutants leave behind. */
-const RUNS_PER_THREAD = 100
+const RUNS_PER_THREAD = 50
 
 /**
  * Lets the test runs of all mutants share one thread, in which the library, Express and Fastify are loaded already. To
