@@ -109,12 +109,12 @@ export class Door {
     try {
       opened = exchange.open()
     } catch (error) {
-      return this.#refuse(exchange, response, failureOf(error), kept)
+      return this.#notOpened(exchange, response, error, kept)
     }
     if (!isPromise(opened)) return this.#letIn(exchange, response, next, kept)
     opened.then(
       () => this.#letIn(exchange, response, next, kept),
-      (error: unknown) => this.#refuse(exchange, response, failureOf(error), kept),
+      (error: unknown) => this.#notOpened(exchange, response, error, kept),
     )
   }
 
@@ -156,8 +156,9 @@ export class Door {
       assertStoreDownPolicy('What onStoreDown answered', policy)
       return policy
     } catch (error) {
-      const line = `A request was refused while the store is down, because onStoreDown failed. Cause: ${text(error)}`
-      this.#log.seldom(line, { level: 'error', type: 'option-failed' })
+      this.#optionFailed(
+        `A request was refused while the store is down, because onStoreDown failed. Cause: ${text(error)}`,
+      )
       return 'refuse'
     }
   }
@@ -214,8 +215,17 @@ export class Door {
 
   /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
   refused(error: unknown): void {
-    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
-    this.#log.write(line, { level: 'error', type: 'option-failed' })
+    this.#optionFailed(`A session was not saved, and the client was told so. Cause: ${text(error)}`)
+  }
+
+  #optionFailed(line: string): void {
+    this.#log.seldom(line, { level: 'error', type: 'option-failed' })
+  }
+
+  /** No store that fails leads here, but what the clock throws, or a record without the fields of one. */
+  #notOpened(exchange: Exchange, response: ServerResponse, error: unknown, kept: KeptHeaders | undefined): void {
+    this.#optionFailed(`A session was not opened, and the client was told so. Cause: ${text(error)}`)
+    this.#refuse(exchange, response, failureOf(error), kept)
   }
 
   /** A page of an origin that is trusted may read why: it would see no more than a failed fetch otherwise. */

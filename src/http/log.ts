@@ -13,8 +13,9 @@ export interface LogFields {
    */
   readonly level: LogLevel
   /**
-   * The type of the event. Three lines have none: `option-failed`, an option that is a function, such as `subject`, failed;
-   * `answer-lost`, an answer could not be sent; `second-door`, a second `sessions()` had nothing to do.
+   * The type of the event. Three lines have none: `option-failed`, an option such as `subject`, or the store by what it
+   * answered, kept a session from being opened or saved; `answer-lost`, an answer could not be sent; `second-door`, a
+   * second `sessions()` had nothing to do.
    */
   readonly type: SessionEvent['type'] | 'option-failed' | 'answer-lost' | 'second-door'
   /** The code of its error. */

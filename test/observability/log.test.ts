@@ -46,6 +46,16 @@ describe('the log says in fields what it says in words', () => {
       expect(told()).toEqual([])
     })
 
+    test('of a store that answers what is no record, which would be no failure of it', async () => {
+      const { browser, fields, told, visit, store } = await watch(start)
+      await visit(browser, '/login?user=42')
+      told()
+      vi.spyOn(store, 'load').mockReturnValue({} as never)
+      expect([await visit(browser, '/data'), await visit(browser, '/data')]).toEqual([500, 500])
+      expect(fields).toEqual([{ level: 'error', type: 'option-failed' }])
+      expect(told()).toEqual([])
+    })
+
     test('and nothing of what is no trouble', async () => {
       const { app, browser, fields, visit } = await watch(start, { maxSessions: 1 })
       await visit(browser, '/login?user=42', '/login?user=43', '/logout')
