@@ -239,7 +239,7 @@ export class StoreCalls {
     if (cause instanceof SessionError && (ANSWERS.has(cause.code) || AS_THEY_ARE.has(cause.code))) return cause
     return new SessionError(
       'STORE_UNAVAILABLE',
-      `The session store "${this.#store.name}" did not ${verb}. See the cause; the request was refused and nothing was half saved.`,
+      `The session store "${this.#store.name}" did not ${verb}. See the cause. Nothing was half saved.`,
       { cause },
     )
   }
@@ -249,7 +249,7 @@ export class StoreCalls {
     return new SessionError(
       'STORE_UNAVAILABLE',
       `The session store "${this.#store.name}" was not asked to ${verb}: it has been down for ${seconds} s. It is tried ` +
-        'again in the background; the request was refused and nothing was half saved.',
+        'again in the background. Nothing was half saved.',
     )
   }
 

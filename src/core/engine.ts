@@ -191,12 +191,18 @@ export class SessionEngine {
   }
 
   /**
-   * Asks the store for a record that can't be there, to see whether it answers; also while it is down.
+   * Asks the store for a record that can't be there, to see whether it answers; also while it is down. A failure is told as
+   * `store-failed`, and is none of those after which the store is down.
    *
    * @throws SessionError `STORE_UNAVAILABLE`, after `storeTimeout` at the latest
    */
-  check(): Promise<void> {
-    return this.#context.calls.check()
+  async check(): Promise<void> {
+    try {
+      await this.#context.calls.check()
+    } catch (error) {
+      this.emit({ type: 'store-failed', verb: 'load', error: error as SessionError })
+      throw error
+    }
   }
 
   /** For how long the store has been down and is not asked, in milliseconds; `undefined` while it is asked. */

@@ -151,6 +151,14 @@ describe.each(adapters)('the health of sessions on $name', (adapter) => {
     expect(store.calls.load - before).toBe(2)
   })
 
+  test('has its failure in the log, also where no request has met one', async () => {
+    const lines: string[] = []
+    const { store, indicator } = await start(adapter, { log: (line) => lines.push(line) })
+    store.failWith(new Error(WORDS))
+    await indicator.check()
+    expect(lines).toEqual([expect.stringContaining(WORDS)])
+  })
+
   test('tells nobody what the store said, neither in the answer nor in the log of terminus', async () => {
     const { store, takeDown, health } = await start(adapter)
     store.failWith(new Error(WORDS, { cause: new Error(keyOf(newId(undefined))) }))
