@@ -215,9 +215,11 @@ export class Door {
 
   /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
   refused(error: unknown): void {
-    this.#optionFailed(`A session was not saved, and the client was told so. Cause: ${text(error)}`)
+    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
+    this.#log.write(line, { level: 'error', type: 'option-failed' })
   }
 
+  /** Nothing is lost by it, and it may come with every request. */
   #optionFailed(line: string): void {
     this.#log.seldom(line, { level: 'error', type: 'option-failed' })
   }
