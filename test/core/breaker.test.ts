@@ -218,7 +218,7 @@ describe('the deadline of a call', () => {
     vi.useRealTimers()
     const store: SessionStore = {
       ...bare(new MemoryStore()),
-      load: () => new Promise((resolve) => setImmediate(resolve)),
+      load: () => new Promise((resolve) => setImmediate(() => resolve(undefined))),
     }
     const calls = new StoreCalls(store, 50, { failed: () => {}, down: () => {}, up: () => {} })
     const loads = Array.from({ length: 6 }, () => calls.load('key'))
