@@ -233,6 +233,8 @@ export class Door {
   /** A page of an origin that is trusted may read why: it would see no more than a failed fetch otherwise. */
   #refuse(exchange: Exchange, response: ServerResponse, failure: Failure, kept: KeptHeaders | undefined): void {
     exchange.headGone()
+    // Somebody before the sessions, such as a time-out, may have answered while the store was asked.
+    if (response.headersSent) return
     for (const [name, value] of Object.entries(kept?.getHeaders() ?? {})) {
       if (value !== undefined && !response.hasHeader(name)) response.setHeader(name, value)
     }

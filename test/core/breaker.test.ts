@@ -221,7 +221,7 @@ describe('the deadline of a call', () => {
       load: () => new Promise((resolve) => setImmediate(() => resolve(undefined))),
     }
     const calls = new StoreCalls(store, 50, { failed: () => {}, down: () => {}, up: () => {} })
-    const loads = Array.from({ length: 6 }, () => calls.load('key'))
+    const loads = Array.from({ length: 6 }, async () => calls.load('key'))
     const began = performance.now()
     while (performance.now() - began < 200);
     await Promise.all(loads)

@@ -37,7 +37,7 @@ describe.each(platforms)('on $name, a client that leaves while its session is lo
     gate.open()
     await handled.reached
     expect(types).not.toContain('rotated')
-    expect(await (await browser.get('/set')).status).toBe(200)
+    expect((await browser.get('/set')).status).toBe(200)
     const began = performance.now()
     await app.close()
     expect(performance.now() - began).toBeLessThan(4000)
