@@ -141,14 +141,15 @@ test('an anonymous session that was ended elsewhere does not come back by a rota
 })
 
 test('a session that its handler has put an end to takes no more data', async () => {
-  const { open, stored, store, engine } = setUp()
+  const { open, stored, store, engine, events } = setUp()
   const visit = await open(await stored({ a: 1 }))
   const { id } = visit
   visit.cookie.maxAge = 0
   await visit.commit()
   Object.assign(visit.session, { b: 2 })
   await visit.commit()
-  expect(store.calls.create).toBe(1)
+  expect(store.calls).toMatchObject({ create: 1, update: 0 })
+  expect(told(events, 'revoked-during-request')).toEqual([])
   expect(await engine.read(id)).toBeUndefined()
 })
 
