@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -8,6 +9,7 @@ const latchkey = [
   { find: /^latchkey$/, replacement: here('./src/index.ts') },
   { find: /^latchkey\/core$/, replacement: here('./src/core/index.ts') },
   { find: /^latchkey\/testing$/, replacement: here('./src/testing/index.ts') },
+  { find: /^latchkey\/opentelemetry$/, replacement: here('./src/observe/opentelemetry.ts') },
   { find: /^latchkey\/(express|fastify)$/, replacement: here('./src/http/$1.ts') },
   { find: /^latchkey\/stores\/(memory|sqlite|redis)$/, replacement: here('./src/stores/$1.ts') },
 ]
@@ -21,8 +23,8 @@ export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 30_000,
-    // By default one core is left idle, which is half of a small machine. Most tests wait for servers.
-    maxWorkers: '100%',
+    // Most tests wait for servers, so one more than there are cores keeps those busy; by default one would be idle.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         extends: true,
@@ -30,6 +32,7 @@ export default defineConfig({
         resolve: { alias: latchkey },
         test: {
           name: 'latchkey',
+          setupFiles: ['test/support/watch-secrets.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/package/**', '**/node_modules/**'],
         },
@@ -38,7 +41,12 @@ export default defineConfig({
         extends: true,
         oxc,
         resolve: { alias: [...latchkey, nest11] },
-        test: { name: 'nest-11', include: ['test/nest/**/*.test.ts'], env: { NEST_MAJOR: '11' } },
+        test: {
+          name: 'nest-11',
+          include: ['test/nest/**/*.test.ts'],
+          setupFiles: ['test/support/watch-secrets.ts'],
+          env: { NEST_MAJOR: '11' },
+        },
       },
       {
         extends: true,

@@ -3,14 +3,21 @@ export { SessionError, type SessionErrorCode } from './core/errors.js'
 export type { SessionEvent, SessionObserver } from './core/events.js'
 export type { SessionInfo } from './core/subject-sessions.js'
 export type { Session, SessionCookie, SessionData, SessionVerbs, VerbCallback } from './core/session.js'
+export { explain, type Explanation, type ExplanationReason } from './http/explain.js'
+export type { LogFields, LogLevel, SessionLog } from './http/log.js'
+export type { StoreDownPolicy } from './http/objections.js'
 export type { CookieOptions, SessionOptions, Transport } from './http/options.js'
-export { CurrentUser, Public, Roles } from './nest/session.decorators.js'
+export { CurrentUser, OnStoreDown, Public, Roles, SkipCsrf } from './nest/session.decorators.js'
+export { SessionEvents } from './nest/session.events.js'
 export {
+  CrossSiteRequestException,
   SessionGoneException,
   SessionLimitException,
   SessionStoreUnavailableException,
+  SessionTooLargeException,
 } from './nest/session.exceptions.js'
 export { SessionAuthGuard } from './nest/session.guard.js'
+export { SessionHealthIndicator, type SessionHealth } from './nest/session.health.js'
 export { SessionMiddleware } from './nest/session.middleware.js'
 export type { SessionModuleOptions } from './nest/session.module-definition.js'
 export { SessionModule } from './nest/session.module.js'

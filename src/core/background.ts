@@ -5,6 +5,8 @@ import type { Awaitable } from './store.js'
 
 /** What is noted in the store while the handler runs, and awaited at the end of the request, where it costs no extra wait. */
 export class Background {
+  /** When this request has noted the use of the session in the store; 0 for not at all. */
+  touchedAt = 0
   #touching: Awaitable<boolean> | undefined
   #confirming: Awaitable<boolean> = true
 
@@ -17,7 +19,12 @@ export class Background {
     const due = Math.min(options.touchInterval, record.idleTimeout / 4)
     if (now - record.lastSeenAt < due) return
     // A touch that fails costs at most one interval of idle time: the event tells of it, the request goes on.
-    this.#touching = quietly(() => calls.touch(record.key, now), true)
+    const touching = (): Awaitable<boolean> =>
+      after(calls.touch(record.key, now), (isAlive) => {
+        if (isAlive) this.touchedAt = now
+        return isAlive
+      })
+    this.#touching = quietly(touching, true)
   }
 
   /** Notes that the client has the new id, which starts the grace of the one before. If that fails, it is done next time. */

@@ -152,10 +152,19 @@ export function notStorable(path: string, what: string): SessionError {
 function pathText(path: readonly (string | number)[]): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`
-    if (/^[\p{ID_Start}$_<][\p{ID_Continue}$>]*$/u.test(step)) return text ? `${text}.${step}` : step
-    return `${text}[${JSON.stringify(step)}]`
+    const name = shortened(step)
+    if (/^[\p{ID_Start}$_<][\p{ID_Continue}$>]*$/u.test(name)) return text ? `${text}.${name}` : name
+    return `${text}[${JSON.stringify(name)}]`
   }, '')
 }
+
+/** A name as a message may show it: a client may have chosen it, of any length. */
+export function shortened(name: string): string {
+  return name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name
+}
+
+/** Longest part of a name that a message shows. */
+const MAX_SHOWN = 100
 
 type Kind = 'Object' | 'Array' | 'Date' | 'Map' | 'Set' | 'Bytes' | 'Other'
 

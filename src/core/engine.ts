@@ -1,18 +1,23 @@
-import { after, isPromise, StoreCalls } from './calls.js'
+import { after, isPromise, StoreCalls, watched } from './calls.js'
 import type { Carrier, SessionContext } from './context.js'
-import { changesOf, holdData, NO_DATA } from './data.js'
+import { changesOf, holdData, NO_DATA, withChanges } from './data.js'
 import type { Duration } from './duration.js'
+import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
-import { endRecord, findRecord, unreadable, type Found } from './find.js'
+import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
 import { ID_LENGTH } from './id.js'
+import { GuardedMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
 import type { Awaitable, Closing } from './store.js'
+import { assertFits } from './size.js'
+import { start } from './start.js'
 import { subjectText } from './subject.js'
 import { assertSameSubject, SubjectSessions } from './subject-sessions.js'
 import { Sweeper } from './sweeper.js'
-import { idOf, TokenSigner } from './token.js'
+import { idOf, refusalOf, TokenSigner } from './token.js'
+import { UnavailableSession } from './unavailable-session.js'
 
 /**
  * The middle of the house: opens a session at the start of a request and commits it before the headers leave. Knows
@@ -22,6 +27,8 @@ export class SessionEngine {
   readonly #context: SessionContext
   readonly #signer: TokenSigner
   readonly #sweeper: Sweeper
+  #start: Promise<void> | undefined
+  #closing: Promise<void> | undefined
   /** The sessions of a subject. */
   readonly subjects: SubjectSessions
 
@@ -29,22 +36,32 @@ export class SessionEngine {
   constructor(options: EngineOptions) {
     const resolved = resolveEngineOptions(options)
     const signer = new TokenSigner(resolved.secrets)
+    const metrics = resolved.metrics && new GuardedMetrics(resolved.metrics)
     const emit = (event: SessionEvent): void => {
+      metrics?.happened(event)
       // An observer can't break a request, nor end the process by a promise that nobody waits for.
       try {
         const done: unknown = resolved.onEvent?.(event)
         if (done instanceof Promise) done.catch(() => {})
       } catch {}
     }
-    const calls = new StoreCalls(resolved.store, resolved.storeTimeout, (verb, error) => {
-      emit({ type: 'store-failed', verb, error })
-    })
+    const calls = new StoreCalls(
+      resolved.store,
+      resolved.storeTimeout,
+      {
+        failed: (verb, error) => emit({ type: 'store-failed', verb, error }),
+        down: (error) => emit({ type: 'store-down', error }),
+        up: (downFor) => emit({ type: 'store-up', downFor }),
+      },
+      metrics,
+    )
     this.#signer = signer
     this.#context = {
       options: resolved,
       calls,
+      metrics,
       rotates: resolved.store.abilities.has('rotating'),
-      limitOf: (subject) => limitOf(resolved, subject),
+      limitOf: (subject) => limitOf(resolved, calls, subject),
       sign: (id) => signer.sign(id),
       emit,
     }
@@ -60,7 +77,15 @@ export class SessionEngine {
    */
   open(tokens: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
-    return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+    const { metrics } = this.#context
+    if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+    const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0)
+    return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
+  }
+
+  /** The session of a request that can't have its own: without data, and `error` is the answer to every verb. */
+  unavailable(error: SessionError): UnavailableSession {
+    return new UnavailableSession(this.#context, error)
   }
 
   /** The present moment by the clock of the options, in epoch milliseconds. */
@@ -110,7 +135,7 @@ export class SessionEngine {
    * session: none is created or revived.
    *
    * @param mode - `merge` leaves the other keys, `replace` removes them.
-   * @throws SessionError `STORE_UNAVAILABLE`, `VALUE_NOT_STORABLE`, or `SUBJECT_CHANGE_REFUSED` where the data would give
+   * @throws SessionError `STORE_UNAVAILABLE`, `VALUE_NOT_STORABLE`, `SESSION_TOO_LARGE`, or `SUBJECT_CHANGE_REFUSED` where the data would give
    *   the session another subject: its id must change then, which only its own request can do.
    */
   async write(
@@ -134,6 +159,7 @@ export class SessionEngine {
       }
       const absent = mode === 'replace' ? [...record.data.keys()] : Object.keys(data)
       const remove = absent.filter((key) => !set.has(key))
+      assertFits(this.#context, withChanges(record.data, { set, remove }), record.data)
       const times = lifetime === undefined ? undefined : { ...timesOf(record), expiresAt: now + lifetime }
       const outcome = await this.#context.calls.update(record.key, { set, remove, times })
       if (outcome !== 'rotated') return outcome === 'updated'
@@ -153,9 +179,48 @@ export class SessionEngine {
     return existed
   }
 
-  /** Stops sweeping and closes the store, where it has something to close. Twice is not an error. */
-  async close(): Promise<void> {
+  /**
+   * Waits until the store can be used, for `startTimeout` at most, and has it prove itself where it can. The doors of Nest
+   * and of Fastify do so before they take the first request. Asked again it answers the same.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE` if the store is still away then, unless the application starts without it
+   *   (`startWithoutStore`); `STORE_UNFIT` if it doesn't keep what it is given.
+   */
+  ready(): Promise<void> {
+    return (this.#start ??= start(this.#context.calls, this.#context.options))
+  }
+
+  /**
+   * Asks the store for a record that can't be there, to see whether it answers; also while it is down. A failure is told as
+   * `store-failed`, and is none of those after which the store is down.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE`, after `storeTimeout` at the latest
+   */
+  async check(): Promise<void> {
+    try {
+      await this.#context.calls.check()
+    } catch (error) {
+      this.emit({ type: 'store-failed', verb: 'load', error: error as SessionError })
+      throw error
+    }
+  }
+
+  /** For how long the store has been down and is not asked, in milliseconds; `undefined` while it is asked. */
+  get storeDownFor(): Duration | undefined {
+    return this.#context.calls.downFor
+  }
+
+  /**
+   * Stops what runs in the background, waits for the store calls that are under way, `storeTimeout` at most, and closes
+   * what the store opened. Twice is not an error.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.#sweeper.stop()
+    await this.#context.calls.close()
     const { store } = this.#context.options
     if (store.abilities.has('closing')) await (store as typeof store & Closing).close()
   }
@@ -165,26 +230,31 @@ export class SessionEngine {
       const token = tokens[index]!
       const secret = this.#signer.check(token)
       if (secret < 0) {
-        this.emit({ type: 'token-rejected' })
+        const reason = refusalOf(token)
+        this.emit({ type: 'token-rejected', reason })
+        open.missed(`token-${reason}`)
         continue
       }
       const id = idOf(token)
       const found = findRecord(this.#context, id)
       if (isPromise(found)) {
-        return found.then((there) =>
-          there && this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1),
-        )
+        return found.then((there) => (this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1)))
       }
-      if (found && this.#hold(open, secret, found)) return open
+      if (this.#hold(open, secret, found)) return open
     }
     return open
   }
 
-  #hold(open: OpenSession, secret: number, found: Found): boolean {
+  #hold(open: OpenSession, secret: number, found: Found | Missing): boolean {
+    if (typeof found === 'string') {
+      open.missed(found)
+      return false
+    }
     try {
       open.hold(found)
     } catch (error) {
       unreadable(this.#context, error)
+      open.missed('record-unreadable')
       return false
     }
     // A token signed by an older secret is signed anew on the way out; a client that has a newer id is sent none.
@@ -193,7 +263,8 @@ export class SessionEngine {
   }
 
   #found(id: string): Awaitable<Found | undefined> {
-    return typeof id === 'string' && id.length === ID_LENGTH ? findRecord(this.#context, id) : undefined
+    if (typeof id !== 'string' || id.length !== ID_LENGTH) return undefined
+    return after(findRecord(this.#context, id), (found) => (typeof found === 'string' ? undefined : found))
   }
 }
 
@@ -204,10 +275,12 @@ function timesOf({ lastSeenAt, idleTimeout, expiresAt, persistent }: RecordTimes
 /** @throws SessionError `OPTIONS_INVALID` if the application's function answers no number that can be meant. */
 function limitOf(
   { maxSessions, onLimit }: ResolvedEngineOptions,
+  calls: StoreCalls,
   subject: string,
 ): Awaitable<SubjectLimit | undefined> {
   if (maxSessions === undefined) return undefined
-  return after(typeof maxSessions === 'number' ? maxSessions : maxSessions(subject), (max) => {
+  const max = typeof maxSessions === 'number' ? maxSessions : calls.inTime('maxSessions', maxSessions(subject))
+  return after(max, (max) => {
     if (max === undefined) return undefined
     assertMaxSessions(max)
     return { max, onLimit }

@@ -18,6 +18,12 @@ export function endsAt(deadlines: Deadlines): number {
   return Math.min(deadlines.lastSeenAt + deadlines.idleTimeout, deadlines.expiresAt)
 }
 
+/** The deadline by which the session has ended at `now`: the earlier of those that have passed; `undefined` while it lives. */
+export function passedDeadline(deadlines: Deadlines, now: number): 'idle' | 'lifetime' | undefined {
+  if (!isExpired(deadlines, now)) return undefined
+  return deadlines.lastSeenAt + deadlines.idleTimeout < deadlines.expiresAt ? 'idle' : 'lifetime'
+}
+
 /** Whether the session has ended at `now`. At the very millisecond of its deadline it has. */
 export function isExpired(deadlines: Deadlines, now: number): boolean {
   return now >= endsAt(deadlines)

@@ -1,7 +1,7 @@
 import { after, isPromise } from './calls.js'
 import type { SessionContext } from './context.js'
 import { SessionError } from './errors.js'
-import { isExpired } from './expiry.js'
+import { passedDeadline } from './expiry.js'
 import { unsealId } from './former.js'
 import { keyOf } from './id.js'
 import { isFormerKey, type FormerKey, type SessionRecord } from './record.js'
@@ -20,6 +20,9 @@ export interface Found {
   readonly sight: 'current' | 'unseen' | 'former'
 }
 
+/** Why an id leads to no live record. */
+export type Missing = 'no-record' | 'expired' | 'record-unreadable' | 'id-left-behind'
+
 /**
  * How many rotations are followed from one id: all that a store can still know of, because an old id may come back, and a
  * long request end, after every one of them. Only a store that leads in circles has more.
@@ -27,13 +30,13 @@ export interface Found {
 const MAX_STEPS = 1024
 
 /**
- * The live record of an id, also when it has moved on to a new one lately. `undefined` if there is none.
+ * The live record of an id, also when it has moved on to a new one lately, or why there is none.
  *
  * An id that was rotated away longer ago than the grace finds nothing: its use is told as `reuse-detected`.
  *
  * @throws SessionError `STORE_UNAVAILABLE`
  */
-export function findRecord(context: SessionContext, id: string): Awaitable<Found | undefined> {
+export function findRecord(context: SessionContext, id: string): Awaitable<Found | Missing> {
   return find(context, id, keyOf(id), true)
 }
 
@@ -44,15 +47,15 @@ export function findRecord(context: SessionContext, id: string): Awaitable<Found
  * @throws SessionError `STORE_UNAVAILABLE`
  */
 export function findAgain(context: SessionContext, id: string, key: string): Awaitable<Found | undefined> {
-  return find(context, id, key, false)
+  return after(find(context, id, key, false), (found) => (typeof found === 'string' ? undefined : found))
 }
 
-/** @param isJudged - whether a former id must still be good */
-function find(context: SessionContext, id: string, key: string, isJudged: boolean): Awaitable<Found | undefined> {
-  return after(loadReadable(context, key), (found) => {
-    if (found === undefined) return undefined
+/** @param isJudged - whether a former id must still be good, and what has ended is told of */
+function find(context: SessionContext, id: string, key: string, isJudged: boolean): Awaitable<Found | Missing> {
+  return after(loadReadable(context, key), (found): Awaitable<Found | Missing> => {
+    if (typeof found !== 'object') return found ?? 'no-record'
     if (isFormerKey(found)) return follow(context, id, found, isJudged, MAX_STEPS)
-    return isExpired(found, context.options.clock()) ? undefined : { id, record: found, sight: 'current' }
+    return isOver(context, found, isJudged) ? 'expired' : { id, record: found, sight: 'current' }
   })
 }
 
@@ -62,23 +65,30 @@ function follow(
   former: FormerKey,
   isJudged: boolean,
   steps: number,
-): Awaitable<Found | undefined> {
+): Awaitable<Found | Missing> {
   if (isJudged && former.goodUntil !== undefined && context.options.clock() >= former.goodUntil) {
-    return after(reused(context, former, MAX_STEPS), () => undefined)
+    return after(reused(context, former, MAX_STEPS), () => 'id-left-behind')
   }
   const next = former.sealedId === undefined ? undefined : unsealId(former.sealedId, id, former.movedTo)
-  return after(loadReadable(context, former.movedTo), (found): Awaitable<Found | undefined> => {
-    if (found === undefined) return undefined
-    if (isFormerKey(found)) return steps > 0 ? follow(context, next ?? id, found, isJudged, steps - 1) : undefined
-    if (isExpired(found, context.options.clock())) return undefined
+  return after(loadReadable(context, former.movedTo), (found): Awaitable<Found | Missing> => {
+    if (typeof found !== 'object') return found ?? 'no-record'
+    if (isFormerKey(found)) return steps > 0 ? follow(context, next ?? id, found, isJudged, steps - 1) : 'no-record'
+    if (isOver(context, found, isJudged)) return 'expired'
     return { id: next ?? id, record: found, sight: next === undefined ? 'former' : 'unseen' }
   })
+}
+
+/** Whether a record has passed a deadline by the engine's clock. A request that held it tells of its end itself. */
+function isOver(context: SessionContext, record: SessionRecord, isTold: boolean): boolean {
+  const reason = passedDeadline(record, context.options.clock())
+  if (reason !== undefined && isTold) context.emit({ type: 'expired', handle: record.handle, reason })
+  return reason !== undefined
 }
 
 /** An id was used that its session has left behind: somebody else has a copy of it. */
 function reused(context: SessionContext, former: FormerKey, steps: number): Awaitable<void> {
   return after(loadReadable(context, former.movedTo), (found): Awaitable<void> => {
-    if (found === undefined || steps === 0) return
+    if (typeof found !== 'object' || steps === 0) return
     if (isFormerKey(found)) return reused(context, found, steps - 1)
     return tellReuse(context, found)
   })
@@ -101,20 +111,28 @@ export function endRecord(context: SessionContext, key: string, steps = MAX_STEP
   return after(context.calls.delete(key), (existed): Awaitable<boolean> => {
     if (existed || !context.rotates || steps === 0) return existed
     return after(loadReadable(context, key), (found): Awaitable<boolean> => {
-      if (found === undefined) return false
+      if (typeof found !== 'object') return false
       return endRecord(context, isFormerKey(found) ? found.movedTo : key, steps - 1)
     })
   })
 }
 
 /** What is under a key. A record that can't be read counts as absent, and is told of. */
-export function loadReadable(context: SessionContext, key: string): Awaitable<SessionRecord | FormerKey | undefined> {
+export function loadReadable(
+  context: SessionContext,
+  key: string,
+): Awaitable<SessionRecord | FormerKey | 'record-unreadable' | undefined> {
   try {
     const found = context.calls.load(key)
-    return isPromise(found) ? found.then(undefined, (error: unknown) => unreadable(context, error)) : found
+    return isPromise(found) ? found.then(undefined, (error: unknown) => countsAsAbsent(context, error)) : found
   } catch (error) {
-    return unreadable(context, error)
+    return countsAsAbsent(context, error)
   }
+}
+
+function countsAsAbsent(context: SessionContext, error: unknown): 'record-unreadable' {
+  unreadable(context, error)
+  return 'record-unreadable'
 }
 
 /** Tells of a record that can't be read; throws every other error on. */

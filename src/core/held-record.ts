@@ -3,11 +3,15 @@ import { after } from './calls.js'
 import { UNKNOWN_CLIENT, type Carrier, type SessionContext } from './context.js'
 import type { DataChanges, EncodedData } from './data.js'
 import { SessionError } from './errors.js'
+import { passedDeadline } from './expiry.js'
 import { endRecord, findAgain, loadReadable, type Found } from './find.js'
 import { newHandle, newId } from './id.js'
 import type { Lifetime } from './lifetime.js'
 import type { Awaitable, Outcome } from './store.js'
 import { createRecord, moveRecord, updateRecord, type Written, type WriteResult } from './writes.js'
+
+/** What became of a session in one request. */
+export type Fate = 'unchanged' | 'created' | 'updated' | 'rotated' | 'destroyed' | 'expired' | 'dropped'
 
 /** Why a session moves to a new id: see the event `rotated`. */
 export type MoveReason = 'subject' | 'asked' | 'due'
@@ -21,6 +25,8 @@ export class HeldRecord {
   tokenChange: 'keep' | 'set' | 'clear' = 'keep'
   /** Whether it ended during this request: nothing is written any more. */
   isOver = false
+  /** What became of it in this request so far. */
+  fate: Fate = 'unchanged'
 
   readonly #context: SessionContext
   readonly #carrier: Carrier
@@ -106,13 +112,17 @@ export class HeldRecord {
     return after(created, (written) => {
       this.keep(written)
       this.#isNew()
+      this.fate = 'created'
       this.#context.emit({ type: 'created', handle: this.handle })
     })
   }
 
   /** Applies changes; what is stored then is the caller's to {@link keep}. */
   update(written: Written, changes: DataChanges, ifVersion?: number): Awaitable<WriteResult> {
-    return updateRecord(this.#context, written, changes, this.#lifetime.times, ifVersion)
+    return after(updateRecord(this.#context, written, changes, this.#lifetime.times, ifVersion), (result) => {
+      if (typeof result !== 'string' && this.fate === 'unchanged') this.fate = 'updated'
+      return result
+    })
   }
 
   /** Moves to a new id with the changes; what is stored then is the caller's to {@link keep}. */
@@ -132,6 +142,7 @@ export class HeldRecord {
     return after(moveRecord(this.#context, written, { changes, times, subject, signIn, ifVersion }), (result) => {
       if (typeof result !== 'string') {
         this.#isNew()
+        if (this.fate !== 'created') this.fate = 'rotated'
         this.#context.emit({ type: 'rotated', handle: this.handle, reason })
       }
       return result
@@ -141,19 +152,29 @@ export class HeldRecord {
   /** Notes that the session is used. */
   touch(): Awaitable<unknown> {
     if (!this.#written) return undefined
-    const touched = this.#context.calls.touch(this.#written.record.key, this.#lifetime.now)
-    return after(touched, (alive) => alive || this.findAgain('unknown'))
+    const { now } = this.#lifetime
+    return after(this.#context.calls.touch(this.#written.record.key, now), (alive) => {
+      if (!alive) return this.findAgain('unknown')
+      this.#background.touchedAt = now
+      return true
+    })
   }
 
-  delete(reason: 'destroyed' | 'regenerated'): Awaitable<void> {
+  /** @param reason - `lifetime`: the handler has put its end into the past */
+  delete(reason: 'destroyed' | 'regenerated' | 'lifetime'): Awaitable<void> {
     const written = this.#written
+    this.fate = reason === 'lifetime' ? 'expired' : 'destroyed'
     if (!written) {
       if (this.#carrier.presented) this.tokenChange = 'clear'
       return
     }
     return after(endRecord(this.#context, written.record.key), (existed) => {
       this.tokenChange = 'clear'
-      if (existed) this.#context.emit({ type: 'revoked', handle: this.handle, reason })
+      if (!existed) return
+      const { handle } = this
+      this.#context.emit(
+        reason === 'lifetime' ? { type: 'expired', handle, reason } : { type: 'revoked', handle, reason },
+      )
     })
   }
 
@@ -199,13 +220,19 @@ export class HeldRecord {
    */
   wasTakenAlong({ record }: Written, outcome: Exclude<Outcome, 'updated'>): Awaitable<boolean> {
     if (outcome !== 'rotated') return false
-    return after(loadReadable(this.#context, record.key), (found) => found === undefined)
+    return after(loadReadable(this.#context, record.key), (found) => typeof found !== 'object')
   }
 
-  /** It was ended by somebody else, and stays so. */
+  /** It was ended by somebody else, or by its deadline, and stays so. */
   endedElsewhere(outcome: Exclude<Outcome, 'updated'> | 'unknown'): void {
-    const reason = outcome === 'rotated' ? 'rotated' : 'gone'
-    this.#context.emit({ type: 'revoked-during-request', handle: this.handle, reason })
+    const { handle } = this
+    const deadline = outcome === 'rotated' ? undefined : this.#passedDeadline
+    this.fate = deadline === undefined ? 'dropped' : 'expired'
+    if (deadline !== undefined) this.#context.emit({ type: 'expired', handle, reason: deadline })
+    else {
+      const reason = outcome === 'rotated' ? 'rotated' : 'gone'
+      this.#context.emit({ type: 'revoked-during-request', handle, reason })
+    }
     this.end()
     // After a rotation the browser may hold the new cookie already: deleting it would sign the user out.
     this.tokenChange = outcome === 'gone' ? 'clear' : 'keep'
@@ -241,6 +268,14 @@ export class HeldRecord {
   /** @throws SessionError `SESSION_GONE` */
   assertNotOver(): void {
     if (this.isOver) throw gone('It was destroyed, revoked or rotated meanwhile, or it has expired.')
+  }
+
+  /** The deadline that the session has passed, as far as this request knows of its use. */
+  get #passedDeadline(): 'idle' | 'lifetime' | undefined {
+    if (!this.#written) return undefined
+    const { lastSeenAt, idleTimeout, expiresAt } = this.#written.record
+    const lastUse = Math.max(lastSeenAt, this.#background.touchedAt)
+    return passedDeadline({ lastSeenAt: lastUse, idleTimeout, expiresAt }, this.#lifetime.now)
   }
 
   #whereNow(): Awaitable<Found | undefined> {

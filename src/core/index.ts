@@ -5,6 +5,7 @@ export { SessionError, type SessionErrorCode } from './errors.js'
 export type { SessionEvent, SessionObserver } from './events.js'
 export { endsAt, isExpired, type Clock, type Deadlines } from './expiry.js'
 export { keyOf, newHandle, newId, tagOf } from './id.js'
+export type { CommitOutcome, OpenOutcome, SessionMetrics, StoreCallOutcome } from './metrics.js'
 export type { OpenSession } from './open-session.js'
 export type { EngineOptions } from './options.js'
 export {
@@ -30,8 +31,10 @@ export {
   type Closing,
   type Evictions,
   type Outcome,
+  type Probing,
   type Rotating,
   type SessionStore,
   type Sweeping,
 } from './store.js'
 export type { SessionInfo, SubjectSessions } from './subject-sessions.js'
+export type { UnavailableSession } from './unavailable-session.js'

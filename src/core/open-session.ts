@@ -1,19 +1,24 @@
 import { AsideObjects } from './aside.js'
-import { after, isPromise } from './calls.js'
+import { after, isPromise, watched } from './calls.js'
 import { defineData } from './codec.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_CHANGES, NO_DATA, withChanges, type DataChanges } from './data.js'
 import type { Duration } from './duration.js'
 import { SessionError } from './errors.js'
-import type { Found } from './find.js'
-import { gone, HeldRecord, type MoveReason } from './held-record.js'
+import type { Found, Missing } from './find.js'
+import { gone, HeldRecord, type Fate, type MoveReason } from './held-record.js'
 import { Lifetime } from './lifetime.js'
+import type { CommitOutcome } from './metrics.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
+import { assertFits } from './size.js'
 import { nobody, signInData, type SignInOptions } from './sign-in.js'
 import type { Awaitable } from './store.js'
 import { subjectText } from './subject.js'
 import type { Written } from './writes.js'
+
+/** What the tokens of a request led to. */
+export type Finding = 'no-token' | 'token-malformed' | 'token-signature' | Missing | 'found'
 
 /**
  * One session for one request, as the engine sees it: what the handler holds, and what is to become of it in the store.
@@ -23,9 +28,13 @@ export class OpenSession implements SessionBearer {
   readonly #lifetime: Lifetime
   readonly #record: HeldRecord
   #session = new LiveSession(this)
+  #finding: Finding = 'no-token'
   #aside: AsideObjects | undefined
   #underWay: Promise<void> | undefined
   #failure: SessionError | undefined
+  #lastError: SessionError | undefined
+  /** The outcome that was told to the metrics last. */
+  #counted: CommitOutcome | undefined
 
   constructor(context: SessionContext, carrier: Carrier) {
     this.#context = context
@@ -50,6 +59,10 @@ export class OpenSession implements SessionBearer {
     return this.#record.written?.record.authenticatedAt
   }
 
+  get isAvailable(): boolean {
+    return true
+  }
+
   get cookie(): SessionCookie {
     return this.#lifetime.cookie
   }
@@ -69,6 +82,26 @@ export class OpenSession implements SessionBearer {
     return this.#lifetime.persistent ? this.#lifetime.remaining : undefined
   }
 
+  /** The error of the last verb; nothing if that went well. */
+  get lastError(): SessionError | undefined {
+    return this.#lastError
+  }
+
+  /** What the tokens of the request led to. Of several that led nowhere, the one that came farthest. */
+  get finding(): Finding {
+    return this.#finding
+  }
+
+  /** What became of the session so far. */
+  get fate(): Fate {
+    return this.#record.fate
+  }
+
+  /** Whether there is a record of it, as far as this request knows. */
+  get isStored(): boolean {
+    return this.#record.written !== undefined
+  }
+
   /** Whether the end of the request has something to do even if no handler looked at the session. */
   get isUnsettled(): boolean {
     return this.#record.isUnsettled
@@ -86,7 +119,14 @@ export class OpenSession implements SessionBearer {
       this.#session = new LiveSession(this)
       throw error
     }
+    this.#finding = 'found'
     this.#record.hold(found)
+  }
+
+  /** One of the tokens led to no session. */
+  missed(why: Finding): void {
+    const isFirst = this.#finding === 'no-token'
+    if (isFirst || (this.#finding.startsWith('token-') && !why.startsWith('token-'))) this.#finding = why
   }
 
   /** Sends the token with the answer, unless the client has a newer one. */
@@ -96,7 +136,19 @@ export class OpenSession implements SessionBearer {
 
   /** Stores what is left to store, before the headers leave. */
   commit(): Awaitable<void> {
-    if (this.#underWay) return this.#underWay.then(() => this.commit())
+    const { metrics } = this.#context
+    if (!metrics) return this.#commit()
+    return watched(
+      () => this.#commit(),
+      (hasFailed) => {
+        const outcome = hasFailed ? 'failed' : this.fate
+        if (outcome !== this.#counted) metrics.committed((this.#counted = outcome))
+      },
+    )
+  }
+
+  #commit(): Awaitable<void> {
+    if (this.#underWay) return this.#underWay.then(() => this.#commit())
     if (this.#failure) throw this.#failure
     const done = after(this.#record.settle(), (isMet) => (isMet ? this.#persist() : this.#persistUnmet()))
     if (isPromise(done)) this.#occupy(done)
@@ -188,7 +240,27 @@ export class OpenSession implements SessionBearer {
 
   async update(change: (data: Partial<SessionData>) => void | Promise<void>): Promise<void> {
     await this.save()
-    await retrying(
+    try {
+      await this.#changeBy(change)
+    } catch (error) {
+      if (error instanceof SessionError) this.#lastError = error
+      throw error
+    }
+  }
+
+  token(): Promise<string> {
+    return this.#inTurn(() =>
+      after(this.#alive(this.#persist()), () => {
+        if (!this.#record.written) throw gone('It has no data yet, so there is nothing to stand for.')
+        if (this.#record.isFormer) throw gone('The client has a newer id of it, which this request does not know.')
+        return this.signedToken
+      }),
+    )
+  }
+
+  /** Retries on fresh data while other writers come first. */
+  #changeBy(change: (data: Partial<SessionData>) => void | Promise<void>): Promise<void> {
+    return retrying(
       async () => {
         const { written } = this.#record
         const stored = written?.record.data ?? NO_DATA
@@ -205,31 +277,27 @@ export class OpenSession implements SessionBearer {
     )
   }
 
-  token(): Promise<string> {
-    return this.#inTurn(() =>
-      after(this.#alive(this.#persist()), () => {
-        if (!this.#record.written) throw gone('It has no data yet, so there is nothing to stand for.')
-        if (this.#record.isFormer) throw gone('The client has a newer id of it, which this request does not know.')
-        return this.signedToken
-      }),
-    )
-  }
-
   /** Runs a verb after those under way; at once if there are none, so that a synchronous store is done on return. */
   #inTurn<T>(verb: () => Awaitable<T>): Promise<T> {
     const run = async (): Promise<T> => {
       try {
         const result = await verb()
         this.#failure = undefined
+        this.#lastError = undefined
         return result
       } catch (error) {
-        if (error instanceof SessionError && error.code === 'STORE_UNAVAILABLE') this.#failure = error
+        if (error instanceof SessionError) this.#failed(error)
         throw error
       }
     }
     const done = this.#underWay ? this.#underWay.then(run) : run()
     this.#occupy(done)
     return done
+  }
+
+  #failed(error: SessionError): void {
+    this.#lastError = error
+    if (error.code === 'STORE_UNAVAILABLE') this.#failure = error
   }
 
   /** Has the verbs that come, and the next commit, wait until this is done, well or not. */
@@ -338,6 +406,7 @@ export class OpenSession implements SessionBearer {
   #replace(written: Written | undefined, draft: object, changes: DataChanges): Awaitable<boolean> {
     const record = this.#record
     if (!written) {
+      assertFits(this.#context, withChanges(NO_DATA, changes), undefined)
       this.#adopt(undefined, changes)
       return after(this.#persist(), () => true)
     }
@@ -368,7 +437,7 @@ export class OpenSession implements SessionBearer {
 
   /** A handler has put the end of the lifetime into the past. */
   #expire(): Awaitable<void> {
-    return after(this.#record.delete('destroyed'), () => this.#record.end())
+    return after(this.#record.delete('lifetime'), () => this.#record.end())
   }
 
   #isSubjectChanged(written: Written, data: object = this.#session): boolean {

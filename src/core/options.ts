@@ -1,7 +1,9 @@
+import { shortened } from './codec.js'
 import { days, MAX_DURATION, minutes, seconds, type Duration } from './duration.js'
 import { SessionError } from './errors.js'
 import type { SessionObserver } from './events.js'
 import type { Clock } from './expiry.js'
+import type { SessionMetrics } from './metrics.js'
 import type { Ability, Awaitable, SessionStore } from './store.js'
 
 /** What the engine can be told. The doors (`latchkey`, `latchkey/express`, `latchkey/fastify`) take these and those of the transport. */
@@ -22,6 +24,15 @@ export interface EngineOptions {
   readonly touchInterval?: Duration | undefined
   /** How long a store call may take before the request is answered without it. Default: 500 ms. */
   readonly storeTimeout?: Duration | undefined
+  /** How long a start waits for the store. Default: 5 seconds. */
+  readonly startTimeout?: Duration | undefined
+  /** Whether the application starts although the store could not be used in that time. Default: `false`. */
+  readonly startWithoutStore?: boolean | undefined
+  /**
+   * How many bytes the data of a session may take, keys and encoded values together. More is refused with
+   * `SESSION_TOO_LARGE` (413) before anything is stored. Default: 65,536.
+   */
+  readonly maxBytes?: number | undefined
   /**
    * How many sessions a subject may have at once: a whole number from 1, or what this function answers for it
    * (`undefined`: any number). Needs a store with the ability `by-subject`. Default: any number.
@@ -53,6 +64,8 @@ export interface EngineOptions {
   readonly subject?: ((data: Readonly<Record<string, unknown>>) => unknown) | undefined
   /** Is told what happens. Default: nobody. */
   readonly onEvent?: SessionObserver | undefined
+  /** Is told what there is to count and to measure, such as that of `latchkey/opentelemetry`. Default: nobody. */
+  readonly metrics?: SessionMetrics | undefined
   /** Tells the time. Default: `Date.now`. */
   readonly clock?: Clock | undefined
 }
@@ -65,6 +78,9 @@ export interface ResolvedEngineOptions {
   readonly lifetime: Duration
   readonly touchInterval: Duration
   readonly storeTimeout: Duration
+  readonly startTimeout: Duration
+  readonly startWithoutStore: boolean
+  readonly maxBytes: number
   readonly maxSessions: EngineOptions['maxSessions']
   readonly onLimit: 'evict-oldest' | 'refuse'
   readonly rotateEvery: Duration | undefined
@@ -73,6 +89,7 @@ export interface ResolvedEngineOptions {
   readonly rememberFor: Duration
   readonly subject: (data: Readonly<Record<string, unknown>>) => unknown
   readonly onEvent: SessionObserver | undefined
+  readonly metrics: SessionMetrics | undefined
   readonly clock: Clock
 }
 
@@ -84,6 +101,9 @@ export const ENGINE_OPTIONS = [
   'lifetime',
   'touchInterval',
   'storeTimeout',
+  'startTimeout',
+  'startWithoutStore',
+  'maxBytes',
   'maxSessions',
   'onLimit',
   'rotateEvery',
@@ -92,6 +112,7 @@ export const ENGINE_OPTIONS = [
   'rememberFor',
   'subject',
   'onEvent',
+  'metrics',
   'clock',
 ] as const satisfies readonly (keyof EngineOptions)[]
 
@@ -118,6 +139,9 @@ export function resolveEngineOptions(
     lifetime: duration('lifetime', options.lifetime, days(1)),
     touchInterval: duration('touchInterval', options.touchInterval, minutes(1)),
     storeTimeout: duration('storeTimeout', options.storeTimeout, 500, MAX_TIMER),
+    startTimeout: duration('startTimeout', options.startTimeout, seconds(5), MAX_TIMER),
+    startWithoutStore: flag('startWithoutStore', options.startWithoutStore),
+    maxBytes: maxBytes(options.maxBytes),
     maxSessions: maxSessions(options),
     onLimit: oneOf('onLimit', options.onLimit, ['evict-oldest', 'refuse']),
     rotateEvery: rotateEvery(options),
@@ -126,6 +150,7 @@ export function resolveEngineOptions(
     rememberFor: duration('rememberFor', options.rememberFor, days(30)),
     subject: callable('subject', options.subject) ?? subjectByUserId,
     onEvent: callable('onEvent', options.onEvent),
+    metrics: metrics(options.metrics),
     clock: callable('clock', options.clock) ?? Date.now,
   }
 }
@@ -213,6 +238,12 @@ function resolveSecrets(given: EngineOptions['secret'], environment: NodeJS.Proc
   })
 }
 
+function maxBytes(given: unknown): number {
+  if (given === undefined) return 65_536
+  if (Number.isSafeInteger(given) && (given as number) >= 1) return given as number
+  throw invalid(`maxBytes is ${shown(given)}. Give a whole number of bytes from 1, such as 65536.`)
+}
+
 function maxSessions({ maxSessions: given, store }: EngineOptions): EngineOptions['maxSessions'] {
   if (given === undefined) return undefined
   if (typeof given !== 'function') assertMaxSessions(given)
@@ -243,6 +274,18 @@ function assertAbility(store: SessionStore, ability: Ability, option: string): v
   )
 }
 
+function metrics(given: SessionMetrics | undefined): SessionMetrics | undefined {
+  if (given === undefined) return undefined
+  for (const method of ['storeCall', 'opened', 'committed', 'happened'] as const) {
+    if (typeof (given as Partial<SessionMetrics> | null)?.[method] !== 'function') {
+      throw invalid(
+        `metrics is ${shown(given)} without the method ${method}. Give openTelemetryMetrics() of latchkey/opentelemetry, or all four methods.`,
+      )
+    }
+  }
+  return given
+}
+
 function oneOf<const T extends string>(name: string, value: T | undefined, known: readonly [T, ...T[]]): T {
   if (value === undefined) return known[0]
   if (known.includes(value)) return value
@@ -258,14 +301,25 @@ function duration(name: string, value: unknown, fallback: Duration, max = MAX_DU
   return Math.round(value)
 }
 
-function callable<T>(name: string, value: T | undefined): T | undefined {
+function flag(name: string, value: unknown): boolean {
+  if (value === undefined) return false
+  if (typeof value === 'boolean') return value
+  throw invalid(`${name} is ${shown(value)}. Give true or false.`)
+}
+
+/**
+ * Checks that an option is a function, if it is given.
+ *
+ * @throws SessionError `OPTIONS_INVALID`
+ */
+export function callable<T>(name: string, value: T | undefined): T | undefined {
   if (value !== undefined && typeof value !== 'function') throw invalid(`${name} is ${shown(value)}. Give a function.`)
   return value
 }
 
 /** A value as a message may show it. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string') return JSON.stringify(shortened(value))
   if (typeof value === 'object' && value !== null) return 'an object'
   return typeof value === 'function' ? 'a function' : String(value)
 }

@@ -48,12 +48,19 @@ export interface SessionVerbs {
   readonly handle: string
   /** When its subject signed in, in epoch milliseconds; `undefined` for an anonymous session, and until a sign-in is stored. */
   readonly authenticatedAt: number | undefined
+  /**
+   * Whether the session could be loaded. `false` where the store is down and `onStoreDown` lets the handler run without:
+   * then there are no data, whoever it is, and every verb rejects with `STORE_UNAVAILABLE`, as does the answer if something
+   * was written. Ask it before telling somebody that they are not signed in.
+   */
+  readonly isAvailable: boolean
   readonly cookie: SessionCookie
   /**
    * Stores the changes now instead of at the end of the request. A new session without data stores nothing.
    *
    * @throws SessionError `SESSION_GONE` if the session was ended elsewhere, `VALUE_NOT_STORABLE` with the path of a value,
-   *   `COOKIE_UNDELIVERABLE` or `HEADERS_SENT` if a new session could not reach the client.
+   *   `SESSION_TOO_LARGE` for more data than `maxBytes`, `COOKIE_UNDELIVERABLE` or `HEADERS_SENT` if a new session could
+   *   not reach the client.
    */
   save(callback?: VerbCallback): Promise<void>
   /**
@@ -112,6 +119,7 @@ export interface SessionBearer {
   readonly id: string
   readonly handle: string
   readonly authenticatedAt: number | undefined
+  readonly isAvailable: boolean
   readonly cookie: SessionCookie
   save(): Promise<void>
   reload(): Promise<void>
@@ -153,6 +161,14 @@ export class LiveSession implements SessionVerbs {
 
   set authenticatedAt(_value: unknown) {
     throw reserved('authenticatedAt')
+  }
+
+  get isAvailable(): boolean {
+    return this.#bearer.isAvailable
+  }
+
+  set isAvailable(_value: unknown) {
+    throw reserved('isAvailable')
   }
 
   get cookie(): SessionCookie {

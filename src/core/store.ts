@@ -18,7 +18,7 @@ export interface Evictions {
 }
 
 /** What a store can do beyond the five verbs. Each names one interface below. */
-export type Ability = 'by-subject' | 'rotating' | 'sweeping' | 'closing'
+export type Ability = 'by-subject' | 'rotating' | 'sweeping' | 'probing' | 'closing'
 
 /**
  * Where records are kept: five verbs, each atomic. A store holds records, never ids: nothing in it lets its reader sign in.
@@ -97,6 +97,17 @@ export interface BySubject {
 export interface Sweeping {
   /** Removes at most `limit` expired records and answers how many it removed. */
   sweep(limit: number): Awaitable<number>
+}
+
+/** Ability `probing`: can show that it is fit to keep sessions. */
+export interface Probing {
+  /**
+   * Writes a record of its own with a deadline, looks whether the record is there and whether it will end by itself, and
+   * removes it. Leaves nothing behind, also where it is called by many at once.
+   *
+   * @throws SessionError `STORE_UNFIT` if what is written is not there, or would stay for ever; and whatever a write throws.
+   */
+  probe(): Awaitable<void>
 }
 
 /** Ability `closing`: lets go of what the store opened itself. */

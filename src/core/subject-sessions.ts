@@ -5,6 +5,7 @@ import { SessionError } from './errors.js'
 import { unreadable } from './find.js'
 import type { SessionRecord } from './record.js'
 import type { Awaitable } from './store.js'
+import { assertFits } from './size.js'
 import { subjectText } from './subject.js'
 
 /** What the owner of a session may see of it. Times are epoch milliseconds. Nothing in it gives access. */
@@ -81,13 +82,17 @@ export class SubjectSessions {
    * Writes these keys into all live sessions of a subject and leaves the others; a key that is `undefined` is removed.
    * Answers into how many. The deadlines stay.
    *
-   * @throws SessionError `SUBJECT_CHANGE_REFUSED` if they would then belong to somebody else, `VALUE_NOT_STORABLE`
+   * @throws SessionError `SUBJECT_CHANGE_REFUSED` if they would then belong to somebody else, `VALUE_NOT_STORABLE`, and
+   *   `SESSION_TOO_LARGE` if one of them would be; then none is changed.
    */
   async updateAll(subject: unknown, partial: Readonly<Record<string, unknown>>): Promise<number> {
     const whom = this.#whom(subject)
     const set = changesOf(partial, NO_DATA)?.set ?? NO_DATA
     const remove = Object.keys(partial).filter((key) => !set.has(key))
-    for (const record of await this.#records(whom)) this.#assertSameSubject(record, partial)
+    for (const record of await this.#records(whom)) {
+      this.#assertSameSubject(record, partial)
+      assertFits(this.#context, withChanges(record.data, { set, remove }), record.data)
+    }
     return this.#context.calls.bySubject('updateAll', (store) => store.updateAll(whom, { set, remove }))
   }
 

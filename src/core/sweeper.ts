@@ -33,6 +33,7 @@ export class Sweeper {
     let removed = 0
     try {
       removed = await this.#context.calls.sweep(BATCH)
+      if (removed > 0) this.#context.emit({ type: 'expired', reason: 'swept', count: removed })
     } catch {
       // The failure was told as an event; the next round tries again.
     }

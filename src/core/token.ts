@@ -4,7 +4,7 @@ import { ID_LENGTH } from './id.js'
 const SIGNATURE_LENGTH = 43
 
 /** A token is an id, a dot, and an HMAC-SHA256 of the id in 43 characters, base64url. */
-const TOKEN_LENGTH = ID_LENGTH + 1 + SIGNATURE_LENGTH
+export const TOKEN_LENGTH = ID_LENGTH + 1 + SIGNATURE_LENGTH
 
 /** Signs ids and checks tokens with a list of secrets: the first signs, all verify. */
 export class TokenSigner {
@@ -37,6 +37,11 @@ export class TokenSigner {
     }
     return -1
   }
+}
+
+/** Why {@link TokenSigner.check} refused a token: for its form, or for its signature. */
+export function refusalOf(token: string): 'malformed' | 'signature' {
+  return isTokenShaped(token) && Buffer.byteLength(token) === TOKEN_LENGTH ? 'signature' : 'malformed'
 }
 
 /** Whether a text has the outer form of a token. Says nothing about its signature. */

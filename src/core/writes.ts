@@ -4,6 +4,7 @@ import { withChanges, type DataChanges, type EncodedData } from './data.js'
 import { sealId, successorOf } from './former.js'
 import { keyOf, newId } from './id.js'
 import type { RecordTimes, RotatePatch, SessionRecord, SignIn, SubjectLimit } from './record.js'
+import { assertFits } from './size.js'
 import type { Awaitable, Evictions, Outcome } from './store.js'
 
 /** A record that was written, and the id under which it is kept. */
@@ -15,7 +16,11 @@ export interface Written {
 /** What became of a write: the record as it is now, or why there is none. */
 export type WriteResult = Written | Exclude<Outcome, 'updated'>
 
-/** Stores a new record under `id`. */
+/**
+ * Stores a new record under `id`.
+ *
+ * @throws SessionError `SESSION_TOO_LARGE`
+ */
 export function createRecord(
   context: SessionContext,
   id: string,
@@ -25,6 +30,7 @@ export function createRecord(
   client: Client,
   data: EncodedData,
 ): Awaitable<Written> {
+  assertFits(context, data, undefined)
   const { lastSeenAt, idleTimeout, expiresAt, persistent } = times
   const record: SessionRecord = {
     key: keyOf(id),
@@ -51,7 +57,11 @@ export function createRecord(
   )
 }
 
-/** Applies changes to a record; with `ifVersion` only while it has that version. */
+/**
+ * Applies changes to a record; with `ifVersion` only while it has that version.
+ *
+ * @throws SessionError `SESSION_TOO_LARGE`
+ */
 export function updateRecord(
   context: SessionContext,
   { id, record }: Written,
@@ -59,8 +69,9 @@ export function updateRecord(
   times: RecordTimes,
   ifVersion?: number,
 ): Awaitable<WriteResult> {
+  const next = changed(context, record, changes, times)
   return after(context.calls.update(record.key, { ...changes, times, ifVersion }), (outcome) =>
-    outcome === 'updated' ? { id, record: changed(record, changes, times) } : outcome,
+    outcome === 'updated' ? { id, record: next } : outcome,
   )
 }
 
@@ -76,13 +87,15 @@ export interface Move {
 /**
  * Moves a record to a new id, with the changes. The old id is dead, unless nobody signs in or out: then it stays good
  * until the new one has come back from the client, and for the grace.
+ *
+ * @throws SessionError `SESSION_TOO_LARGE`
  */
 export function moveRecord(context: SessionContext, { id, record }: Written, move: Move): Awaitable<WriteResult> {
   const { changes, times, subject, signIn } = move
   const goesOn = context.rotates && subject === record.subject && signIn === undefined
   const nextId = goesOn ? successorOf(id) : newId(subject)
   const next: SessionRecord = {
-    ...changed(record, changes, times),
+    ...changed(context, record, changes, times),
     ...signIn,
     key: keyOf(nextId),
     subject,
@@ -133,6 +146,14 @@ function tellEvictions(context: SessionContext, evictions: Evictions | undefined
   for (const handle of evictions?.evicted ?? []) context.emit({ type: 'evicted', handle })
 }
 
-function changed(record: SessionRecord, changes: DataChanges, times: RecordTimes): SessionRecord {
-  return { ...record, ...times, version: record.version + 1, data: withChanges(record.data, changes) }
+/** What a record is once the changes are made. Where nothing is added, it may be as large as it is. */
+function changed(
+  context: SessionContext,
+  record: SessionRecord,
+  changes: DataChanges,
+  times: RecordTimes,
+): SessionRecord {
+  const data = withChanges(record.data, changes)
+  if (changes.set.size > 0) assertFits(context, data, record.data)
+  return { ...record, ...times, version: record.version + 1, data }
 }

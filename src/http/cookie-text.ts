@@ -31,8 +31,11 @@ export function cookieValues(header: string, name: string, max: number): string[
 /** The name that the cookie has on such a connection: `__Host-` before it where a browser will grant that. */
 export function cookieName(options: ResolvedCookieOptions, isSecure: boolean): string {
   const isHostOnly = isSecure && options.path === '/' && options.domain === undefined
-  return isHostOnly && !options.name.startsWith('__') ? `__Host-${options.name}` : options.name
+  return isHostOnly && !options.name.startsWith('__') ? HOST_PREFIX + options.name : options.name
 }
+
+/** Makes a browser keep the cookie to the host that set it: RFC 6265bis, section 4.1.3.2. */
+export const HOST_PREFIX = '__Host-'
 
 /**
  * The text of a Set-Cookie header (RFC 6265bis, section 4.1).

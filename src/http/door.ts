@@ -2,14 +2,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import { SessionEngine } from '../core/engine.js'
 import { SessionError } from '../core/errors.js'
-import type { SessionEvent } from '../core/events.js'
-import { refuseUnknown } from '../core/options.js'
+import { callable, refuseUnknown } from '../core/options.js'
+import { Countdown } from './countdown.js'
+import { siteSaid, type CrossSiteCheck } from './cross-site.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
-import { answer, failureOf } from './failure.js'
+import { answer, failureOf, type Failure } from './failure.js'
 import { holdHead } from './hold.js'
-import { lineOf } from './log.js'
+import { LogLines, text } from './log.js'
+import type { Objections, RouteChoices, StoreDownPolicy } from './objections.js'
 import {
+  assertStoreDownPolicy,
   resolveCookieOptions,
+  resolveCrossSite,
+  resolveStoreDown,
   resolveTransports,
   SESSION_OPTIONS,
   type ResolvedCookieOptions,
@@ -24,6 +29,11 @@ export const TRUST_PROXY = {
   nestFastify: 'new FastifyAdapter({ trustProxy: true })',
 } as const
 
+/** What is used of Fastify's reply, which keeps the headers until it is sent. */
+export interface KeptHeaders {
+  getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>
+}
+
 const EXCHANGE = Symbol('latchkey.exchange')
 
 /** A request that may have come through a door. */
@@ -36,26 +46,37 @@ export class Door {
   readonly engine: SessionEngine
   readonly cookie: ResolvedCookieOptions
   readonly transports: ReadonlySet<Transport>
-  readonly #log: (line: string) => void
+  /** What refuses requests of other sites; nothing where that is turned off. */
+  readonly crossSite: CrossSiteCheck | undefined
+  readonly #onStoreDown: NonNullable<SessionOptions['onStoreDown']>
+  readonly #routes: RouteChoices
+  readonly #log: LogLines
   readonly #trustProxy: () => string
-  #hasWarned = false
-  #lastStoreLine = -Infinity
+  readonly #heads = new Countdown()
+  #wasPassedOver = false
+  #closing: Promise<void> | undefined
 
   /**
    * @param trustProxy - how this platform is told that a proxy in front of it speaks HTTPS
+   * @param routes - what the routes of the application decide for themselves
    * @throws SessionError `OPTIONS_INVALID`
    */
-  constructor(options: SessionOptions, trustProxy: () => string) {
+  constructor(options: SessionOptions, trustProxy: () => string, routes: RouteChoices = NO_CHOICES) {
     refuseUnknown(options, SESSION_OPTIONS)
-    const { cookie, transports, log, onEvent, ...engineOptions } = options
+    const { cookie, transports, onStoreDown, csrf, trustedOrigins, log, onEvent, ...engineOptions } = options
+    callable('onEvent', onEvent)
+    if (log !== false) callable('log', log)
     this.cookie = resolveCookieOptions(cookie)
     this.transports = resolveTransports(transports)
-    this.#log = log === false ? () => {} : unfailing(log ?? ((line) => console.warn(`[latchkey] ${line}`)))
+    this.crossSite = resolveCrossSite({ csrf, trustedOrigins })
+    this.#onStoreDown = resolveStoreDown(onStoreDown)
+    this.#routes = routes
+    this.#log = new LogLines(log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`))))
     this.#trustProxy = trustProxy
     this.engine = new SessionEngine({
       ...engineOptions,
       onEvent: (event) => {
-        this.#report(event)
+        this.#log.report(event)
         return onEvent?.(event)
       },
     })
@@ -66,35 +87,103 @@ export class Door {
    * fails, the request is answered and `next` is not called.
    *
    * @param connection - who knows whether the client came over HTTPS
+   * @param kept - where the platform keeps the headers of the answer, if not on the response
    */
-  enter(request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts, next: () => void): void {
+  enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: ConnectionFacts,
+    next: () => void,
+    kept?: KeptHeaders,
+  ): void {
     const visited = request as IncomingMessage & Visited
-    if (visited[EXCHANGE]) return next()
+    if (visited[EXCHANGE]) {
+      if (visited[EXCHANGE].door !== this) this.#passedOver()
+      return next()
+    }
     const exchange = new Exchange(this, request, response, connection)
     visited[EXCHANGE] = exchange
+    this.#heads.begin()
     Object.defineProperty(request, 'session', SESSION_PROPERTY)
     let opened
     try {
       opened = exchange.open()
     } catch (error) {
-      return answer(response, failureOf(error))
+      return this.#notOpened(exchange, response, error, kept)
     }
-    if (!isPromise(opened)) {
-      holdHead(response, exchange)
-      return next()
-    }
+    if (!isPromise(opened)) return this.#letIn(exchange, response, next, kept)
     opened.then(
-      () => {
-        holdHead(response, exchange)
-        next()
-      },
-      (error: unknown) => answer(response, failureOf(error)),
+      () => this.#letIn(exchange, response, next, kept),
+      (error: unknown) => this.#notOpened(exchange, response, error, kept),
     )
+  }
+
+  /** How this platform is told of a proxy. */
+  get trustProxy(): string {
+    return this.#trustProxy()
+  }
+
+  /** The head of an answer has left, or never will. */
+  headLeft(): void {
+    this.#heads.end()
+  }
+
+  /**
+   * Lets go of everything: waits for the requests that are under way to be committed, {@link CLOSE_WITHIN} at most, and then
+   * for what the engine has under way. Twice is not an error.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#heads.isOver(CLOSE_WITHIN).then(() => this.engine.close()))
+  }
+
+  /** As {@link SessionEngine.ready}; where that fails, nothing is left behind that would keep the process alive. */
+  async ready(): Promise<void> {
+    try {
+      await this.engine.ready()
+    } catch (error) {
+      await this.engine.close().catch(() => {})
+      throw error
+    }
+  }
+
+  /** What the application's options say of a request whose session can't be loaded. */
+  storeDownPolicy(request: ConnectionFacts): StoreDownPolicy {
+    if (typeof this.#onStoreDown !== 'function') return this.#onStoreDown
+    try {
+      const policy: unknown = this.#onStoreDown(request as never)
+      // What it would answer later is too late, and must not end the process.
+      if (policy instanceof Promise) policy.catch(() => {})
+      assertStoreDownPolicy('What onStoreDown answered', policy)
+      return policy
+    } catch (error) {
+      this.#optionFailed(
+        `A request was refused while the store is down, because onStoreDown failed. Cause: ${text(error)}`,
+      )
+      return 'refuse'
+    }
+  }
+
+  /** Tells of a request of another site that is answered with a refusal. */
+  refusedCrossSite(request: IncomingMessage): void {
+    this.engine.emit({ type: 'cross-site-refused', method: request.method ?? '', site: siteSaid(request) })
+  }
+
+  /** A request with an objection that no route may lift is answered here. */
+  #letIn(exchange: Exchange, response: ServerResponse, next: () => void, kept: KeptHeaders | undefined): void {
+    if (exchange.objections?.standing && !this.#mayBeLifted(exchange.objections)) {
+      return this.#refuse(exchange, response, exchange.refuse(exchange.objections.standing), kept)
+    }
+    holdHead(response, exchange)
+    next()
+  }
+
+  #mayBeLifted(objections: Objections): boolean {
+    return objections.standing === objections.crossSite ? this.#routes.crossSite : this.#routes.storeDown
   }
 
   /** The error for a cookie that this connection can't deliver; told as an event, and in the log the first time. */
   undeliverable(request: IncomingMessage): SessionError {
-    const trustProxy = this.#trustProxy()
+    const { trustProxy } = this
     const isBehindProxy = request.headers['x-forwarded-proto'] !== undefined || request.headers.forwarded !== undefined
     const mend = isBehindProxy
       ? `A proxy in front of this app says that it speaks HTTPS, but the app is not told to trust it: ${trustProxy}.`
@@ -108,52 +197,72 @@ export class Door {
     return error
   }
 
+  /** Another door has opened the session of a request that comes here. */
+  #passedOver(): void {
+    if (this.#wasPassedOver) return
+    this.#wasPassedOver = true
+    const line =
+      'A request has its session from another sessions() already, so this one is passed over and its options do nothing for ' +
+      'it. Mount one alone, or each on paths of its own.'
+    this.#log.write(line, { level: 'warn', type: 'second-door' })
+  }
+
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
   answerLost(error: unknown): void {
-    this.#log(`An answer could not be sent, and its connection was closed. Cause: ${reasonOf(error)}`)
+    const line = `An answer could not be sent, and its connection was closed. Cause: ${text(error)}`
+    this.#log.write(line, { level: 'error', type: 'answer-lost' })
   }
 
   /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
   refused(error: unknown): void {
-    this.#log(`A session was not saved, and the client was told so. Cause: ${reasonOf(error)}`)
+    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
+    this.#log.write(line, { level: 'error', type: 'option-failed' })
   }
 
-  /** An outage, or a connection that can't carry the cookie, would write the same line with every request. */
-  #report(event: SessionEvent): void {
-    const line = lineOf(event)
-    if (line === undefined) return
-    if (event.type === 'cookie-undeliverable') {
-      if (this.#hasWarned) return
-      this.#hasWarned = true
+  /** Nothing is lost by it, and it may come with every request. */
+  #optionFailed(line: string): void {
+    this.#log.seldom(line, { level: 'error', type: 'option-failed' })
+  }
+
+  /** No store that fails leads here, but what the clock throws, or a record without the fields of one. */
+  #notOpened(exchange: Exchange, response: ServerResponse, error: unknown, kept: KeptHeaders | undefined): void {
+    this.#optionFailed(`A session was not opened, and the client was told so. Cause: ${text(error)}`)
+    this.#refuse(exchange, response, failureOf(error), kept)
+  }
+
+  /** A page of an origin that is trusted may read why: it would see no more than a failed fetch otherwise. */
+  #refuse(exchange: Exchange, response: ServerResponse, failure: Failure, kept: KeptHeaders | undefined): void {
+    exchange.headGone()
+    // Somebody before the sessions, such as a time-out, may have answered while the store was asked.
+    if (response.headersSent) return
+    for (const [name, value] of Object.entries(kept?.getHeaders() ?? {})) {
+      if (value !== undefined && !response.hasHeader(name)) response.setHeader(name, value)
     }
-    if (event.type === 'store-failed') {
-      const now = performance.now()
-      if (now - this.#lastStoreLine < STORE_LINE_INTERVAL) return
-      this.#lastStoreLine = now
+    const origin = this.crossSite?.trustedOrigin(exchange.request)
+    if (origin !== undefined && !response.hasHeader('Access-Control-Allow-Origin')) {
+      response.setHeader('Access-Control-Allow-Origin', origin)
+      response.setHeader('Access-Control-Allow-Credentials', 'true')
+      response.setHeader('Vary', 'Origin')
     }
-    this.#log(line)
+    answer(response, failure)
   }
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
+const NO_CHOICES: RouteChoices = { storeDown: false, crossSite: false }
 
-/** A log that fails can't keep an answer from leaving. */
-function unfailing(log: (line: string) => void): (line: string) => void {
-  return (line) => {
-    try {
-      log(line)
-    } catch {}
-  }
-}
-
-/** A store that is away is told of at most this often, in milliseconds. */
-const STORE_LINE_INTERVAL = 10_000
+/** How long closing waits for requests that are under way, in milliseconds. */
+const CLOSE_WITHIN = 5000
 
 /** The exchange of a raw request, if it came through a door. */
 export function exchangeOf(request: object): Exchange | undefined {
   return (request as Visited)[EXCHANGE]
+}
+
+/** The exchange of a request as its platform gives it: Fastify's has Node's own inside. */
+export function exchangeBehind(request: unknown): Exchange | undefined {
+  if (typeof request !== 'object' || request === null) return undefined
+  const { raw } = request as { readonly raw?: unknown }
+  return exchangeOf(request) ?? (typeof raw === 'object' && raw !== null ? exchangeOf(raw) : undefined)
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { after } from '../core/calls.js'
+import { isPromise } from '../core/calls.js'
 import type { Carrier, Client } from '../core/context.js'
 import { SessionError } from '../core/errors.js'
 import type { OpenSession } from '../core/open-session.js'
@@ -7,12 +7,16 @@ import type { Session } from '../core/session.js'
 import type { SignInOptions } from '../core/sign-in.js'
 import type { Awaitable } from '../core/store.js'
 import { isTokenShaped } from '../core/token.js'
+import { UnavailableSession } from '../core/unavailable-session.js'
 import { cookieName, cookieValues, setCookieText } from './cookie-text.js'
+import { isHttps, isStateChanging } from './cross-site.js'
 import { deviceLabel } from './device.js'
 import type { Door } from './door.js'
-import { failureOf, type Failure } from './failure.js'
+import type { ExchangeView } from './explain.js'
+import { failureOf, isAnswered, type Failure } from './failure.js'
 import type { HeadChanges } from './head.js'
 import { isHeadHeld, type HeadKeeper } from './hold.js'
+import { Objections } from './objections.js'
 
 /** How many cookies of our name are looked at: a stale one may stand before the good one. */
 const MAX_COOKIES = 3
@@ -25,43 +29,79 @@ export interface ConnectionFacts {
   readonly protocol?: unknown
   readonly ip?: unknown
   readonly socket?: unknown
+  readonly host?: unknown
+  readonly hostname?: unknown
 }
 
 /** One request and its answer, with the session between them. */
 export class Exchange implements Carrier, HeadKeeper {
-  readonly #door: Door
+  readonly door: Door
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #connection: ConnectionFacts
-  #open: OpenSession | undefined
+  #open: OpenSession | UnavailableSession | undefined
+  #tokens: readonly string[] = NO_TOKENS
+  /** The method for which it was looked at: one that overrides it may come later. */
+  #method: string | undefined
+  #objections: Objections | undefined
+  #admission: Promise<void> | undefined
   #isBearer = false
-  #isPresented = false
   #isRead = false
+  #undeliverable: SessionError | undefined
+  #isHeadGone = false
 
   constructor(door: Door, request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts) {
-    this.#door = door
+    this.door = door
     this.#request = request
     this.#response = response
     this.#connection = connection
   }
 
   get presented(): boolean {
-    return this.#isPresented
+    return this.#tokens.length > 0
   }
 
   /** The session, loaded. From now on the answer depends on it. */
   get session(): Session | undefined {
     this.#isRead = true
+    if (this.#request.method !== this.#method) this.#lookAgain()
     return this.#open?.session
   }
 
-  /** Finds the token and loads the session. */
+  /** What speaks against its having a session; `undefined` for nothing. */
+  get objections(): Objections | undefined {
+    if (this.#request.method !== this.#method) this.#lookAgain()
+    return this.#objections
+  }
+
+  /** What `explain` looks at. Does not count as a look at the session. */
+  get view(): ExchangeView {
+    return {
+      door: this.door,
+      request: this.#request,
+      open: this.#open instanceof UnavailableSession ? undefined : this.#open,
+      cookieName: cookieName(this.door.cookie, this.#isSecureCookie),
+      isDeliverable: this.#isDeliverable,
+      isForeign: this.#objections?.standing?.code === 'CROSS_SITE_REQUEST',
+    }
+  }
+
+  /** Finds the token and loads the session, unless the request may not have it. */
   open(): Awaitable<void> {
-    const tokens = this.#tokens()
-    this.#isPresented = tokens.length > 0
-    return after(this.#door.engine.open(tokens, this), (open) => {
-      this.#open = open
-    })
+    this.#tokens = this.#findTokens()
+    this.#method = this.#request.method
+    if (!this.#isForeign()) return this.#load()
+    this.#object()
+  }
+
+  /**
+   * Lifts the objection to a request of another site: only now is its session loaded.
+   *
+   * @throws SessionError `CROSS_SITE_REQUEST` if somebody has written to the session before: what it was meant for is not
+   *   known.
+   */
+  admit(): Promise<void> {
+    return (this.#admission ??= this.#admit())
   }
 
   get isReachable(): boolean {
@@ -98,39 +138,59 @@ export class Exchange implements Carrier, HeadKeeper {
           'Change the session before the first byte of the body, or call `await session.save()` before it.',
       )
     }
-    if (!this.#isDeliverable) throw this.#door.undeliverable(this.#request)
+    // Told once, however often a handler tries to save.
+    if (!this.#isDeliverable) throw (this.#undeliverable ??= this.door.undeliverable(this.#request))
   }
 
-  settle(): Awaitable<void> {
+  settle(status?: number): Awaitable<void> {
+    const objection = this.#objections?.standing
+    if (objection) throw objection
     const open = this.#open
     if (!open || (!this.#isRead && !open.isUnsettled)) return
+    // What a platform answers when its handler fails. Why it failed, we know better.
+    if (status === 500 && open.lastError && isAnswered(open.lastError)) throw open.lastError
     return open.commit()
+  }
+
+  /** Node's own request. */
+  get request(): IncomingMessage {
+    return this.#request
+  }
+
+  headGone(): void {
+    if (this.#isHeadGone) return
+    this.#isHeadGone = true
+    this.door.headLeft()
   }
 
   headChanges(): HeadChanges | undefined {
     const open = this.#open
     if (!open || (!this.#isRead && open.tokenChange === 'keep')) return undefined
     return {
-      cookieName: cookieName(this.#door.cookie, this.#isSecureCookie),
+      cookieName: cookieName(this.door.cookie, this.#isSecureCookie),
       setCookie: this.#isBearer ? undefined : this.#setCookie(open),
       token: this.#isBearer && open.tokenChange === 'set' ? open.signedToken : undefined,
       vary: this.#isBearer ? 'Authorization' : 'Cookie',
+      isStopgap: !open.isAvailable,
     }
   }
 
   refuse(error: unknown): Failure {
-    if (error instanceof SessionError) this.#door.engine.emit({ type: 'commit-failed', error })
-    else this.#door.refused(error)
+    if (error === this.#objections?.standing) this.#tellRefusal()
+    else if (error instanceof SessionError) this.door.engine.emit({ type: 'commit-failed', error })
+    else this.door.refused(error)
     return failureOf(error)
   }
 
   failedLate(error: unknown): void {
-    if (error instanceof SessionError) this.#door.engine.emit({ type: 'late-write-dropped', error })
-    else this.#door.answerLost(error)
+    // Nothing was written: it could not be.
+    if (error === this.#objections?.standing) return
+    if (error instanceof SessionError) this.door.engine.emit({ type: 'late-write-dropped', error })
+    else this.door.answerLost(error)
   }
 
-  #setCookie(open: OpenSession): string | undefined {
-    const { cookie } = this.#door
+  #setCookie(open: OpenSession | UnavailableSession): string | undefined {
+    const { cookie } = this.door
     switch (open.tokenChange) {
       case 'set':
         return setCookieText(cookie, this.#isSecureCookie, open.signedToken, open.tokenMaxAge)
@@ -141,8 +201,66 @@ export class Exchange implements Carrier, HeadKeeper {
     }
   }
 
-  #tokens(): readonly string[] {
-    const { transports, cookie } = this.#door
+  #load(): Awaitable<void> {
+    let opened
+    try {
+      opened = this.door.engine.open(this.#tokens, this)
+    } catch (error) {
+      return this.#notLoaded(error)
+    }
+    if (isPromise(opened)) {
+      return opened.then(
+        (open) => void (this.#open = open),
+        (error: unknown) => this.#notLoaded(error),
+      )
+    }
+    this.#open = opened
+  }
+
+  #notLoaded(error: unknown): void {
+    if (!(error instanceof SessionError) || error.code !== 'STORE_UNAVAILABLE') throw error
+    this.#open = this.door.engine.unavailable(error)
+    this.#objections ??= new Objections()
+    this.#objections.down(error, this.door.storeDownPolicy(this.#connection))
+  }
+
+  /** A page can't make a browser send a token in `Authorization`, so a request with one needs no look at where it is from. */
+  #isForeign(): boolean {
+    if (this.#tokens.length === 0 || this.#isBearer || !isStateChanging(this.#method)) return false
+    return this.door.crossSite?.isForeign(this.#request, this.#connection) ?? false
+  }
+
+  #object(): void {
+    const error = new SessionError(
+      'CROSS_SITE_REQUEST',
+      'A page of another site has sent this request, so it does not get its session. If the page is yours, name its origin ' +
+        'in the option trustedOrigins; a handler of Nest that is meant for all sites gets @SkipCsrf().',
+    )
+    this.#open = this.door.engine.unavailable(error)
+    this.#objections ??= new Objections()
+    this.#objections.foreign(error)
+  }
+
+  /** Another method has taken the place of the one that the request came with, as middleware for old forms does it. */
+  #lookAgain(): void {
+    this.#method = this.#request.method
+    if (!this.#objections?.crossSite && this.#isForeign()) this.#object()
+  }
+
+  async #admit(): Promise<void> {
+    const objection = this.objections?.crossSite
+    if (!objection) return
+    if (this.#open instanceof UnavailableSession && this.#open.isUsed) throw objection
+    await this.#load()
+    this.#objections?.admit()
+  }
+
+  #tellRefusal(): void {
+    if (this.#objections?.crossSite === this.#objections?.standing) this.door.refusedCrossSite(this.#request)
+  }
+
+  #findTokens(): readonly string[] {
+    const { transports, cookie } = this.door
     if (transports.has('bearer')) {
       const token = bearerToken(this.#request.headers.authorization)
       this.#isBearer = token !== undefined || !transports.has('cookie')
@@ -159,14 +277,12 @@ export class Exchange implements Carrier, HeadKeeper {
   }
 
   get #isSecureCookie(): boolean {
-    const { secure } = this.#door.cookie
+    const { secure } = this.door.cookie
     return secure === 'auto' ? this.#isSecureConnection : secure
   }
 
   get #isSecureConnection(): boolean {
-    const { protocol, socket } = this.#connection
-    if (typeof protocol === 'string') return protocol === 'https'
-    return (socket as { encrypted?: unknown } | undefined)?.encrypted === true
+    return isHttps(this.#connection)
   }
 }
 

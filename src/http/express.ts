@@ -18,7 +18,16 @@ export interface SessionMiddlewareFunction {
   (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void
   /** The engine behind it. */
   readonly engine: SessionEngine
-  /** Stops what runs in the background and closes what the store opened itself. Twice is not an error. */
+  /**
+   * Waits until the store can be used, for `startTimeout` at most: `await` it before the server listens.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE`, `STORE_UNFIT`; then everything is closed.
+   */
+  ready(): Promise<void>
+  /**
+   * Waits for the requests that are under way to be committed, 5 seconds at most, stops what runs in the background and
+   * closes what the store opened itself. Twice is not an error.
+   */
   close(): Promise<void>
 }
 
@@ -35,11 +44,15 @@ export function sessions(options: SessionOptions): SessionMiddlewareFunction {
     (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void => {
       door.enter(request, response, request, next)
     },
-    { engine: door.engine, close: () => door.engine.close() },
+    { engine: door.engine, ready: () => door.ready(), close: () => door.close() },
   )
 }
 
+export { explain, type Explanation, type ExplanationReason } from './explain.js'
+export type { LogFields, LogLevel, SessionLog } from './log.js'
+export type { StoreDownPolicy } from './objections.js'
 export type { CookieOptions, SessionOptions, Transport } from './options.js'
 export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
 export { SessionError, type SessionErrorCode } from '../core/errors.js'
+export type { SessionEvent, SessionObserver } from '../core/events.js'
 export type { Session, SessionData }

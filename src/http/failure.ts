@@ -19,6 +19,11 @@ export function failureOf(error: unknown): Failure {
   return { statusCode, retryAfter, body: JSON.stringify({ statusCode, code: known, error: reason, message }) }
 }
 
+/** Whether an error has an answer of its own, beside that nothing was saved. */
+export function isAnswered({ code }: SessionError): boolean {
+  return ANSWERS[code] !== undefined
+}
+
 interface Answer {
   readonly statusCode: number
   readonly reason: string
@@ -37,6 +42,16 @@ const ANSWERS: Readonly<Partial<Record<SessionErrorCode, Answer>>> = {
     statusCode: 500,
     reason: 'Internal Server Error',
     message: 'Your session could not be saved: it holds a value that can not be stored.',
+  },
+  CROSS_SITE_REQUEST: {
+    statusCode: 403,
+    reason: 'Forbidden',
+    message: 'This came from a page of another site, so nothing was done. Try again on the page of this site.',
+  },
+  SESSION_TOO_LARGE: {
+    statusCode: 413,
+    reason: 'Payload Too Large',
+    message: 'Your session could not be saved: it holds too much.',
   },
   COOKIE_UNDELIVERABLE: {
     statusCode: 500,

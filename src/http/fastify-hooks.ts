@@ -23,6 +23,6 @@ export function addSessionHooks(instance: FastifyInstance, door: Door): void {
     },
   })
   instance.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, next: HookHandlerDoneFunction) => {
-    door.enter(request.raw, reply.raw, request, next)
+    door.enter(request.raw, reply.raw, request, next, reply)
   })
 }

@@ -14,7 +14,9 @@ declare module 'fastify' {
  * Sessions for Fastify: `await app.register(sessions, { secret, store })`. Every request of the whole instance has
  * `request.session`, loaded, from the first `onRequest` hook after it on.
  *
- * A store that fails is answered with 503 and `Retry-After`, never thrown. Closing the app closes what the store opened itself.
+ * A store that fails is answered with 503 and `Retry-After`, never thrown. The app is ready when the store can be used; while it
+ * can't be for `startTimeout`, `ready` and `listen` reject. Closing the app waits for the requests that are under way to be
+ * committed, 5 seconds at most, and closes what the store opened itself.
  *
  * `register` rejects with a SessionError `OPTIONS_INVALID` for options that can't work.
  */
@@ -22,7 +24,8 @@ export function sessions(instance: FastifyInstance, options: SessionOptions, don
   try {
     const door = new Door(options, () => TRUST_PROXY.fastify)
     addSessionHooks(instance, door)
-    instance.addHook('onClose', () => door.engine.close())
+    instance.addHook('onReady', () => door.ready())
+    instance.addHook('onClose', () => door.close())
   } catch (error) {
     // Thrown, it would end the process instead of rejecting `register`.
     done(error as Error)
@@ -38,7 +41,11 @@ Object.assign(sessions, {
   [Symbol.for('plugin-meta')]: { name: 'latchkey', fastify: '5.x' },
 })
 
+export { explain, type Explanation, type ExplanationReason } from './explain.js'
+export type { LogFields, LogLevel, SessionLog } from './log.js'
+export type { StoreDownPolicy } from './objections.js'
 export type { CookieOptions, SessionOptions, Transport } from './options.js'
 export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
 export { SessionError, type SessionErrorCode } from '../core/errors.js'
+export type { SessionEvent, SessionObserver } from '../core/events.js'
 export type { Session, SessionData }

@@ -9,6 +9,18 @@ export interface HeadChanges {
   readonly token: string | undefined
   /** The value of `Vary` that the answer must have. */
   readonly vary: string | undefined
+  /** Whether the answer was made without the session that the client has: nobody may keep it for the next time. */
+  readonly isStopgap: boolean
+}
+
+/** Puts the headers that a `writeHead` brings on the response, for an answer that is another one. */
+export function takeHeaders(response: ServerResponse, args: readonly unknown[]): void {
+  const last = args.at(-1)
+  if (typeof last !== 'object' || last === null) return
+  if (Array.isArray(last)) return moveToResponse(response, last)
+  for (const [name, value] of Object.entries(last as OutgoingHttpHeaders)) {
+    if (value !== undefined) response.setHeader(name, value)
+  }
 }
 
 /** The arguments of `writeHead` after its status: a reason, headers, or both. */
@@ -46,10 +58,10 @@ abstract class Head {
   protected abstract get(name: string): OutgoingHttpHeader | undefined
   protected abstract set(name: string, value: string | string[]): void
 
-  change({ cookieName, setCookie, token, vary }: HeadChanges): void {
+  change({ cookieName, setCookie, token, vary, isStopgap }: HeadChanges): void {
     if (setCookie !== undefined) this.set('Set-Cookie', [...this.#otherCookies(cookieName), setCookie])
     if (token !== undefined) this.set('Session-Token', token)
-    if (setCookie !== undefined || token !== undefined) this.#forbidStoring()
+    if (setCookie !== undefined || token !== undefined || isStopgap) this.#forbidStoring()
     if (vary !== undefined) this.#vary(vary)
   }
 

@@ -2,17 +2,23 @@ import type { ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import type { Awaitable } from '../core/store.js'
 import { answer, type Failure } from './failure.js'
-import { changeHead, type HeadChanges } from './head.js'
+import { changeHead, takeHeaders, type HeadChanges } from './head.js'
 import { assertSendableChunk, assertSendableHead } from './sendable.js'
 
 /** Whose work must be done before the head of an answer leaves. */
 export interface HeadKeeper {
-  /** Does the work. May be asked again when the body ends, and when the client goes away. */
-  settle(): Awaitable<void>
+  /**
+   * Does the work. May be asked again when the body ends, and when the client goes away.
+   *
+   * @param status - that of the head that is about to leave, the first time
+   */
+  settle(status?: number): Awaitable<void>
   /** What the head must say, once the work is done. */
   headChanges(): HeadChanges | undefined
   /** The answer to give instead, because the work failed. */
   refuse(error: unknown): Failure
+  /** The head has left, or never will. May be told more than once. */
+  headGone(): void
   /** The work failed after the head had left, or Node would not send the answer once it had waited. */
   failedLate(error: unknown): void
 }
@@ -34,7 +40,9 @@ export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
   held.write = heldWrite as typeof held.write
   held.end = heldEnd as typeof held.end
   held.flushHeaders = heldFlushHeaders
-  held.once('close', closed)
+  // A client that left while the session was loaded is gone already.
+  if (response.closed || response.destroyed) held[HOLD].clientGone()
+  else held.once('close', closed)
 }
 
 /** Whether a token could still reach the client: the head has not left, and the client is there. */
@@ -126,17 +134,18 @@ class Hold {
   /** The connection closed. What the handler has changed by now is still saved. */
   clientGone(): void {
     this.#isClosed = true
-    if (this.#isEnded || this.#isRefused) return
-    this.#settleLate(noop, noop)
+    if (!this.#isEnded && !this.#isRefused) this.#settleLate(noop, noop)
+    this.#keeper.headGone()
   }
 
   #firstCall(method: Method, args: readonly unknown[]): unknown {
-    assertSendableHead(method === 'writeHead' ? args : [this.#response.statusCode])
+    const status = method === 'writeHead' ? args[0] : this.#response.statusCode
+    assertSendableHead(method === 'writeHead' ? args : [status])
     let settled: Awaitable<void>
     try {
-      settled = this.#keeper.settle()
+      settled = this.#keeper.settle(status as number)
     } catch (error) {
-      this.#refuse(error)
+      this.#refuse(error, [method, args])
       return this.#ignore(method, args)
     }
     if (!isPromise(settled)) {
@@ -174,6 +183,7 @@ class Hold {
   }
 
   #changeHead(method: Method, args: readonly unknown[]): readonly unknown[] {
+    this.#keeper.headGone()
     const changes = this.#keeper.headChanges()
     if (!changes) return args
     if (method !== 'writeHead') {
@@ -208,12 +218,15 @@ class Hold {
     if (flows && !this.#isEnded) this.#response.emit('drain')
   }
 
-  #refuse(error: unknown): void {
+  /** @param head - the call that would have sent the head: headers that it brings may matter to the refusal, too */
+  #refuse(error: unknown, head = this.#queue[0]): void {
     this.#looksAsItIs()
     const failure = this.#keeper.refuse(error)
     const queue = this.#queue
     this.#queue = []
+    if (head?.[0] === 'writeHead') takeHeaders(this.#response, head[1])
     this.#isRefused = true
+    this.#keeper.headGone()
     this.#state = 'open'
     if (!this.#isClosed) answer(this.#response, failure, this.#originals)
     this.#state = 'over'
@@ -239,7 +252,8 @@ class Hold {
 
   #settleLate(done: () => void, failed: () => void): void {
     const fail = (error: unknown): void => {
-      this.#keeper.failedLate(error)
+      // What was refused was told of already.
+      if (!this.#isRefused) this.#keeper.failedLate(error)
       failed()
     }
     try {

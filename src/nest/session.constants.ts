@@ -4,11 +4,20 @@ export { MODULE_OPTIONS_TOKEN as SESSION_OPTIONS } from './session.module-defini
 /** The token of what the module, the middleware and the service share. */
 export const SESSION_DOOR = Symbol('latchkey.door')
 
+/** The token of where the module tells what happens, for `SessionEvents`. */
+export const SESSION_SUBJECT = Symbol('latchkey.subject')
+
 /** Metadata of `@Public()`. */
 export const PUBLIC = 'latchkey:public'
 
 /** Metadata of `@Roles()`. */
 export const ROLES = 'latchkey:roles'
+
+/** Metadata of `@SkipCsrf()`. */
+export const SKIP_CSRF = 'latchkey:skip-csrf'
+
+/** Metadata of `@OnStoreDown()`. */
+export const ON_STORE_DOWN = 'latchkey:on-store-down'
 
 /** Metadata of `@RequireRecentLogin()`. */
 export const RECENT_LOGIN = 'latchkey:recent-login'

@@ -1,5 +1,7 @@
 import { createParamDecorator, SetMetadata, type CustomDecorator, type ExecutionContext } from '@nestjs/common'
-import { PUBLIC, ROLES } from './session.constants.js'
+import type { StoreDownPolicy } from '../http/objections.js'
+import { assertStoreDownPolicy } from '../http/options.js'
+import { ON_STORE_DOWN, PUBLIC, ROLES, SKIP_CSRF } from './session.constants.js'
 import { requestOf } from './session.request.js'
 
 /**
@@ -18,3 +20,22 @@ export const Public = (): CustomDecorator => SetMetadata(PUBLIC, true)
 
 /** Lets only users in who have one of these roles in `role`, or in the list `roles`; others get 403. For {@link SessionAuthGuard}. */
 export const Roles = (...roles: readonly string[]): CustomDecorator => SetMetadata(ROLES, roles)
+
+/**
+ * Takes requests of other sites on this handler, or all of a controller, whatever the option `csrf` says: for what is meant
+ * to be called from anywhere. Nest middleware still runs before it is known which handler it will be, and sees nobody
+ * signed in on such a request; the handler, its guards and its pipes see the session.
+ */
+export const SkipCsrf = (): CustomDecorator => SetMetadata(SKIP_CSRF, true)
+
+/**
+ * What becomes of a request to this handler, or to all of a controller, whose session can't be loaded because the store is
+ * down: `refuse` answers 503, `anonymous` runs it with an empty session whose `isAvailable` is `false`. On a handler it goes
+ * over that of the controller, and both over the option `onStoreDown`.
+ *
+ * @throws SessionError `OPTIONS_INVALID` for anything else.
+ */
+export function OnStoreDown(policy: StoreDownPolicy): CustomDecorator {
+  assertStoreDownPolicy('The policy of @OnStoreDown()', policy)
+  return SetMetadata(ON_STORE_DOWN, policy)
+}

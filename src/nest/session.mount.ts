@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpAdapterHost } from '@nestjs/core'
 import type { FastifyInstance } from 'fastify'
+import { invalid } from '../core/options.js'
 import { TRUST_PROXY, type Door } from '../http/door.js'
 import { addSessionHooks } from '../http/fastify-hooks.js'
 
@@ -11,6 +12,8 @@ interface Adapter {
   use(middleware: RawMiddleware): unknown
 }
 
+const MOUNTED = Symbol('latchkey.mounted')
+
 type RawMiddleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void
 
 /** A Fastify that Nest has given `use`, which runs before the hooks that are added later. */
@@ -19,8 +22,18 @@ type MiddieInstance = FastifyInstance & { use?: (middleware: RawMiddleware) => u
 /**
  * Puts the door before everything else that a Nest application runs, as soon as the application has its adapter: at once
  * in `NestFactory.create`, later in a testing module, never in an application without HTTP.
+ *
+ * @throws SessionError `OPTIONS_INVALID` if the application has a door already.
  */
 export function mount(door: Door, host: HttpAdapterHost): void {
+  const marked = host as HttpAdapterHost & { [MOUNTED]?: true }
+  if (marked[MOUNTED]) {
+    throw invalid(
+      'SessionModule is set up twice in one application, so requests would have the session of one and SessionService that ' +
+        'of the other. Call SessionModule.forRoot once, in the root module; it is global.',
+    )
+  }
+  marked[MOUNTED] = true
   const adapter = host.httpAdapter as Adapter | undefined
   if (adapter) mountOn(door, adapter)
   else host.init$.subscribe(() => mountOn(door, host.httpAdapter as Adapter))

@@ -4,7 +4,6 @@ import {
   Inject,
   Injectable,
   SetMetadata,
-  UnauthorizedException,
   UseGuards,
   type CanActivate,
   type ExecutionContext,
@@ -14,6 +13,7 @@ import type { Duration } from '../core/duration.js'
 import { invalid, shown } from '../core/options.js'
 import type { Door } from '../http/door.js'
 import { RECENT_LOGIN, SESSION_DOOR } from './session.constants.js'
+import { assertUnopposed, notSignedIn } from './session.policy-guard.js'
 import { requestOf } from './session.request.js'
 
 /**
@@ -32,10 +32,12 @@ export class RecentLoginGuard implements CanActivate {
       context.getClass(),
     ])
     if (within === undefined) return true
-    const { session } = requestOf(context)
+    const request = requestOf(context)
+    assertUnopposed(request)
+    const { session } = request
     const { engine } = this.door
     if (session === undefined || engine.subjectOf(session) === undefined) {
-      throw new UnauthorizedException('Session not found')
+      throw notSignedIn(request)
     }
     const { authenticatedAt } = session
     if (authenticatedAt !== undefined && engine.now - authenticatedAt < within) return true

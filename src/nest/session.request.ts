@@ -1,6 +1,8 @@
 import type { ExecutionContext } from '@nestjs/common'
 import { SessionError } from '../core/errors.js'
 import type { Session } from '../core/session.js'
+import { exchangeBehind } from '../http/door.js'
+import type { Exchange } from '../http/exchange.js'
 
 /** A request as guards and decorators see it. */
 export interface SessionRequest {
@@ -27,6 +29,18 @@ export function requestOf(context: ExecutionContext): SessionRequest {
       throw withoutSession(
         `A ${type} context has no HTTP request, and so no session. Use the guard and its decorators on HTTP and GraphQL handlers.`,
       )
+  }
+}
+
+/** The exchange behind an execution context; `undefined` for one without a request that came through our door. */
+export function exchangeIn(context: ExecutionContext): Exchange | undefined {
+  switch (context.getType<string>()) {
+    case 'http':
+      return exchangeBehind(context.switchToHttp().getRequest())
+    case 'graphql':
+      return exchangeBehind(context.getArgByIndex<{ req?: unknown } | undefined>(2)?.req)
+    default:
+      return undefined
   }
 }
 

@@ -4,7 +4,7 @@ import { invalid, shown } from '../core/options.js'
 import { SessionError } from '../core/errors.js'
 import type { SessionData, SessionVerbs } from '../core/session.js'
 import type { SessionInfo } from '../core/subject-sessions.js'
-import { exchangeOf, type Door } from '../http/door.js'
+import { exchangeBehind, type Door } from '../http/door.js'
 import type { Exchange } from '../http/exchange.js'
 import { SESSION_DOOR, SESSION_OPTIONS } from './session.constants.js'
 import { asHttp } from './session.exceptions.js'
@@ -55,18 +55,19 @@ export class SessionService {
    * @param request - the request of Express or of Fastify, as `@Req()` gives it
    * @throws SessionError `SUBJECT_INVALID` for a user without an id, `REQUEST_WITHOUT_SESSION` for what is no request of ours
    * @throws SessionGoneException (401) if the user was signed in already and that session ended meanwhile
+   * @throws SessionTooLargeException (413) if the session would then hold more than `maxBytes`
    * @throws SessionLimitException (409) if the user has `maxSessions` sessions and `onLimit` is `refuse`
    */
   async login(request: object, user: object, { remember, keep }: LoginOptions = {}): Promise<void> {
     const data = (this.#options.signIn ?? recipeData)(user as Readonly<Record<string, unknown>>)
     const rememberFor = remember === true ? this.#door.engine.rememberFor : remember === false ? undefined : remember
     if (rememberFor !== undefined) assertDuration('remember', rememberFor)
-    await exchangeBehind(request).signIn(data, { remember: rememberFor, keep }).catch(rethrow)
+    await exchangeWith(request).signIn(data, { remember: rememberFor, keep }).catch(rethrow)
   }
 
   /** Ends the session of this request and deletes its cookie. Without a session it is not an error. */
   async logout(request: object): Promise<void> {
-    await exchangeBehind(request).session?.destroy().catch(rethrow)
+    await exchangeWith(request).session?.destroy().catch(rethrow)
   }
 
   /**
@@ -95,6 +96,8 @@ export class SessionService {
    */
   async revokeOthers(session: SessionVerbs): Promise<number> {
     const { engine } = this.#door
+    // Whose it is, nobody knows; its verbs say why.
+    if (!session.isAvailable) await session.save().catch(rethrow)
     return engine.subjects.revokeAll(engine.subjectOf(session), session.handle).catch(rethrow)
   }
 
@@ -110,7 +113,7 @@ export class SessionService {
    * Writes these keys into all live sessions of a subject, such as a role that changes now; a key that is `undefined` is
    * removed. Answers into how many. The deadlines stay.
    *
-   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`
+   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`, and {@link SessionTooLargeException}
    */
   updateAll<Data extends object = SessionData>(subject: unknown, partial: Changes<NoInfer<Data>>): Promise<number> {
     return this.#door.engine.subjects.updateAll(subject, partial as Record<string, unknown>).catch(rethrow)
@@ -127,6 +130,7 @@ export class SessionService {
    * @param ttl - milliseconds from now until the session's lifetime ends; without it the deadlines stay.
    * @throws SessionError `SUBJECT_CHANGE_REFUSED` if it would then belong to somebody else, `VALUE_NOT_STORABLE`, and
    *   `OPTIONS_INVALID` for a `ttl` that is no positive number.
+   * @throws SessionTooLargeException (413)
    */
   async setSession<Data extends object = SessionData>(
     id: string,
@@ -141,7 +145,7 @@ export class SessionService {
    * Writes these keys and leaves the others, in one step; a key that is `undefined` is removed. The deadlines stay.
    * `false` if there is no such session.
    *
-   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`
+   * @throws SessionError `SUBJECT_CHANGE_REFUSED`, `VALUE_NOT_STORABLE`, and {@link SessionTooLargeException}
    */
   updateSession<Data extends object = SessionData>(id: string, partial: Changes<NoInfer<Data>>): Promise<boolean> {
     return this.#door.engine.write(id, partial as Record<string, unknown>, 'merge').catch(rethrow)
@@ -165,12 +169,9 @@ export class SessionService {
   }
 }
 
-function exchangeBehind(request: object): Exchange {
-  const { raw } = (request ?? {}) as { readonly raw?: unknown }
-  for (const candidate of [request, raw]) {
-    const exchange = typeof candidate === 'object' && candidate !== null ? exchangeOf(candidate) : undefined
-    if (exchange) return exchange
-  }
+function exchangeWith(request: object): Exchange {
+  const exchange = exchangeBehind(request)
+  if (exchange) return exchange
   throw new SessionError(
     'REQUEST_WITHOUT_SESSION',
     'This request never got a session. Give the request that @Req() gives, of an application with SessionModule.',

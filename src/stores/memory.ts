@@ -8,6 +8,7 @@ import type {
   Closing,
   Evictions,
   Outcome,
+  Probing,
   Rotating,
   SessionStore,
   Sweeping,
@@ -25,9 +26,15 @@ export type { MemoryStoreOptions } from './memory/options.js'
  * Every verb answers synchronously. What is handed in and out are copies. When it is full, a new session takes the place
  * of the expired ones or, where there are none, of the one least recently seen.
  */
-export class MemoryStore implements SessionStore, BySubject, Rotating, Sweeping, Closing {
+export class MemoryStore implements SessionStore, BySubject, Rotating, Sweeping, Probing, Closing {
   readonly name = 'memory'
-  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['by-subject', 'rotating', 'sweeping', 'closing'])
+  readonly abilities: ReadonlySet<Ability> = new Set<Ability>([
+    'by-subject',
+    'rotating',
+    'sweeping',
+    'probing',
+    'closing',
+  ])
   readonly #maxSessions: number
   readonly #clock: Clock
   /** The least recently seen first. A record in here is never changed, only replaced. */
@@ -134,6 +141,11 @@ export class MemoryStore implements SessionStore, BySubject, Rotating, Sweeping,
     this.#refuseClosed()
     this.#rotated.sweep()
     return this.#removeExpired(limit)
+  }
+
+  /** The memory of the process has nothing to prove. */
+  probe(): void {
+    this.#refuseClosed()
   }
 
   /** Forgets every session. */

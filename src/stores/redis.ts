@@ -1,6 +1,7 @@
 import { isExpired } from '../core/expiry.js'
+import { probeRecord, unfit } from '../core/probe.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
-import type { Ability, BySubject, Closing, Evictions, Outcome, Rotating, SessionStore } from '../core/store.js'
+import type { Ability, BySubject, Closing, Evictions, Outcome, Probing, Rotating, SessionStore } from '../core/store.js'
 import { Commands } from './redis/commands.js'
 import { foundIn, recordFields } from './redis/layout.js'
 import { Members } from './redis/members.js'
@@ -24,9 +25,9 @@ export type { RedisStoreOptions } from './redis/options.js'
  * A load is one HGETALL, a write is one script. Nothing connects before the first of them. What the client rejects with
  * goes out as it is. Layout, memory and advice: `docs/reference/stores-redis.md`.
  */
-export class RedisStore implements SessionStore, BySubject, Rotating, Closing {
+export class RedisStore implements SessionStore, BySubject, Rotating, Probing, Closing {
   readonly name = 'redis'
-  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['by-subject', 'rotating', 'closing'])
+  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['by-subject', 'rotating', 'probing', 'closing'])
   readonly #commands: Commands
   readonly #records: Records
   readonly #subjects: Subjects
@@ -99,6 +100,17 @@ export class RedisStore implements SessionStore, BySubject, Rotating, Closing {
 
   async updateAll(subject: string, patch: Pick<RecordPatch, 'set' | 'remove'>): Promise<number> {
     return this.#subjects.updateAll(subject, patch)
+  }
+
+  async probe(): Promise<void> {
+    const record = probeRecord(this.#commands.clock())
+    await this.create(record)
+    try {
+      if (!(await this.load(record.key))) throw unfit(this.name, 'does not keep what is written')
+      if (!(await this.#commands.endsByItself(record.key))) throw unfit(this.name, 'keeps for ever what has a deadline')
+    } finally {
+      await this.delete(record.key)
+    }
   }
 
   /** Closes the connection that the store opened from a URL; a client that was handed in stays open. */

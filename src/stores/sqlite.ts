@@ -1,5 +1,6 @@
 import { keyTaken, limitReached } from '../core/errors.js'
 import type { Clock } from '../core/expiry.js'
+import { probeRecord, unfit } from '../core/probe.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
 import {
   REUSE_KNOWN_FOR,
@@ -9,12 +10,14 @@ import {
   type Closing,
   type Evictions,
   type Outcome,
+  type Probing,
   type Rotating,
   type SessionStore,
   type Sweeping,
 } from '../core/store.js'
 import { Connection } from './sqlite/connection.js'
-import { checkOptions, type SqliteStoreOptions, unavailable } from './sqlite/options.js'
+import { checkOptions, type SqliteStoreOptions } from './sqlite/options.js'
+import { unavailable } from './sqlite/own-file.js'
 import { foundIn, handlesFrom, recordsFrom, refusal } from './sqlite/row.js'
 import { dataText, integer, movedText, moveValues, patchValues, recordValues, textValue } from './sqlite/values.js'
 
@@ -28,18 +31,24 @@ export type { SqliteStoreOptions } from './sqlite/options.js'
  * A row that can't be read is still its subject's: it is counted, keeps its place in a limit and is removed like others.
  * What a power cut can cost: `docs/reference/stores-sqlite.md`.
  */
-export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping, Closing {
+export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping, Probing, Closing {
   readonly name = 'sqlite'
-  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['by-subject', 'rotating', 'sweeping', 'closing'])
+  readonly abilities: ReadonlySet<Ability> = new Set<Ability>([
+    'by-subject',
+    'rotating',
+    'sweeping',
+    'probing',
+    'closing',
+  ])
   readonly #connection: Connection
   readonly #clock: Clock
 
   /** Throws `OPTIONS_INVALID` for an option that can't work, and `STORE_UNAVAILABLE` for a file that can't be used. */
   constructor(options: SqliteStoreOptions) {
-    const { database, isOwned, table, clock } = checkOptions(options)
+    const { database, isOwned, file, table, clock } = checkOptions(options)
     this.#clock = clock
     try {
-      this.#connection = new Connection(database, isOwned, table)
+      this.#connection = new Connection(database, isOwned, table, file)
     } catch (error) {
       throw unavailable(options.path, error)
     }
@@ -129,6 +138,19 @@ export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping,
   sweep(limit: number): number {
     const most = Math.min(Math.max(0, Math.floor(limit)), Number.MAX_SAFE_INTEGER)
     return this.#connection.write('sweep', this.#clock(), most)
+  }
+
+  probe(): void {
+    const record = probeRecord(this.#clock())
+    this.create(record)
+    try {
+      if (!this.load(record.key)) throw unfit(this.name, 'does not keep what is written')
+      if (this.#connection.row('load', record.key, record.expiresAt)) {
+        throw unfit(this.name, 'does not let end what has a deadline')
+      }
+    } finally {
+      this.delete(record.key)
+    }
   }
 
   /** Closes the file that the store opened, its log written back into it; a database that was handed in stays open. */

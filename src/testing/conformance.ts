@@ -1,5 +1,5 @@
 import type { Clock } from '../core/expiry.js'
-import type { Awaitable, BySubject, Rotating, SessionStore, Sweeping } from '../core/store.js'
+import type { Awaitable, BySubject, Probing, Rotating, SessionStore, Sweeping } from '../core/store.js'
 import { abilities, closing } from './conformance/abilities.js'
 import { bySubject } from './conformance/by-subject.js'
 import { confirmRaces } from './conformance/confirm-races.js'
@@ -10,6 +10,7 @@ import { limitRaces, rotationLimitRaces } from './conformance/limit-races.js'
 import { limits } from './conformance/limits.js'
 import { movingRaces } from './conformance/moving-races.js'
 import { movingSubjects } from './conformance/moving-subjects.js'
+import { probing, probingTraces } from './conformance/probing.js'
 import { races } from './conformance/races.js'
 import { revoking, revokingRotated } from './conformance/revoking.js'
 import { rotationLimits } from './conformance/rotation-limits.js'
@@ -52,6 +53,8 @@ export function storeConformance(options: StoreConformanceOptions): void {
   abilities(suite)
   closing(suite)
   sweeping(new Suite<SessionStore & Sweeping>(options, 'sweeping'))
+  probing(new Suite<SessionStore & Probing>(options, 'probing'))
+  probingTraces(new Suite<SessionStore & Probing & Sweeping>(options, 'probing', 'sweeping'))
   for (const tests of [rotation, rotationRaces, formerKeys, confirming, confirmRaces]) {
     tests(new Suite<SessionStore & Rotating>(options, 'rotating'))
   }

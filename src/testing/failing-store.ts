@@ -6,6 +6,7 @@ import type {
   Closing,
   Evictions,
   Outcome,
+  Probing,
   Rotating,
   SessionStore,
   Sweeping,
@@ -25,13 +26,14 @@ const VERBS = [
   'revokeAll',
   'updateAll',
   'sweep',
+  'probe',
 ] as const
 
 /** What a {@link FailingStore} can disturb: the five verbs, and those of the abilities. `close` always goes through. */
 export type StoreVerb = (typeof VERBS)[number]
 
 /** A store with every ability. Which of them the one inside has is for who calls to know. */
-type EveryVerb = SessionStore & BySubject & Rotating & Sweeping & Closing
+type EveryVerb = SessionStore & BySubject & Rotating & Sweeping & Probing & Closing
 
 /** Holds one call of a verb, so that a test decides what happens meanwhile. */
 export interface Gate {
@@ -45,7 +47,7 @@ export interface Gate {
  * A store that does as the one inside of it until a test makes it fail, hang or wait. It has the abilities of that store,
  * and answers synchronously where that does and nothing disturbs the call.
  */
-export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping, Closing {
+export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping, Probing, Closing {
   readonly #inner: EveryVerb
   readonly #calls = Object.fromEntries(VERBS.map((verb) => [verb, 0])) as Record<StoreVerb, number>
   readonly #holds: Hold[] = []
@@ -154,6 +156,10 @@ export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping
 
   sweep(limit: number): Awaitable<number> {
     return this.#call('sweep', () => this.#inner.sweep(limit))
+  }
+
+  probe(): Awaitable<void> {
+    return this.#call('probe', () => this.#inner.probe())
   }
 
   close(): Awaitable<void> {

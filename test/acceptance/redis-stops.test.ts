@@ -24,8 +24,9 @@ beforeEach(async () => {
   const [ports] = (await once(child, 'message')) as [Record<string, number>]
   browsers = new Map(Object.entries(ports).map(([name, port]) => [name, new CookieAgent(`http://127.0.0.1:${port}`)]))
   await everyBrowser(async (browser) => {
-    await browser.get('/login?user=42')
-    expect(await (await browser.get('/data')).json()).toEqual({ userId: '42' })
+    // Redis is well: only a machine that is busy is too late.
+    await expect.poll(async () => (await browser.get('/login?user=42')).status, { timeout: 15_000 }).toBe(200)
+    await expect.poll(async () => (await browser.get('/data')).json(), { timeout: 15_000 }).toEqual({ userId: '42' })
   })
 })
 

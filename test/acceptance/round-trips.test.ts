@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import type { RecordPatch } from 'latchkey/core'
 import { type RedisClient, RedisStore } from 'latchkey/stores/redis'
-import { CookieAgent, ManualClock } from 'latchkey/testing'
+import { CookieAgent, type FailingStore, ManualClock } from 'latchkey/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { platforms } from '../support/platforms.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
@@ -125,7 +125,7 @@ describe('promise 7: reading costs one store call, writing sends only what chang
       const { browser, store } = await start()
       await browser.get('/set?a=1')
       for (const path of ['/data', '/', '/data']) await browser.get(path)
-      expect(Object.entries(store.calls).filter(([, count]) => count > 0)).toEqual([
+      expect(Object.entries(ofRequests(store)).filter(([, count]) => count > 0)).toEqual([
         ['load', 3],
         ['create', 1],
       ])
@@ -134,7 +134,7 @@ describe('promise 7: reading costs one store call, writing sends only what chang
     test('an empty visit is no call, and leaves nothing in the store and no cookie', async () => {
       const { browser, store, kept } = await start({ 'GET /id-only': ({ session }) => ({ id: session.id }) })
       for (const path of ['/', '/data', '/id-only', '/logout']) await browser.get(path)
-      expect(Object.values(store.calls).every((count) => count === 0)).toBe(true)
+      expect(Object.values(ofRequests(store)).every((count) => count === 0)).toBe(true)
       expect((await kept()).sessions).toBe(0)
       expect(browser.cookies).toEqual([])
     })
@@ -172,3 +172,8 @@ describe('promise 7: reading costs one store call, writing sends only what chang
     })
   })
 })
+
+/** How often requests called each verb: all but the probe at the start. */
+function ofRequests({ calls }: FailingStore): Readonly<Record<string, number>> {
+  return { ...calls, probe: 0 }
+}

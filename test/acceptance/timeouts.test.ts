@@ -64,7 +64,7 @@ describe('"log out my other devices", idle and absolute timeout, revoke on passw
       gate.open()
       expect(await slow).toEqual([expect.stringMatching(/^sessionId=; .*Max-Age=0/)])
       expect(await ask('/data')).toEqual({})
-      expect(events).toContainEqual(expect.objectContaining({ type: 'revoked-during-request' }))
+      expect(events).toContainEqual(expect.objectContaining({ type: 'expired', reason: 'idle' }))
     })
 
     test('the touch of a request in flight does not prolong a session that has ended meanwhile', async () => {

@@ -9,7 +9,11 @@ async function loadFailing(thrown: unknown): Promise<{ error: unknown; told: rea
   const store = new FailingStore(new MemoryStore())
   store.failWith(thrown)
   const told: unknown[] = []
-  const calls = new StoreCalls(store, 1000, (verb, error) => told.push(verb, error))
+  const calls = new StoreCalls(store, 1000, {
+    failed: (verb, error) => void told.push(verb, error),
+    down: () => {},
+    up: () => {},
+  })
   const error = await Promise.resolve(calls.load('key')).then(
     () => undefined,
     (reason: unknown) => reason,

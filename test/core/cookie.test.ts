@@ -102,7 +102,7 @@ describe('an end in the past', () => {
     visit.cookie.maxAge = maxAge
     await visit.commit()
     expect(visit.tokenChange).toBe('clear')
-    expect(events.at(-1)).toEqual({ type: 'revoked', handle, reason: 'destroyed' })
+    expect(events.at(-1)).toEqual({ type: 'expired', handle, reason: 'lifetime' })
     expect(await engine.read(id)).toBeUndefined()
   })
 })

@@ -53,6 +53,11 @@ describe('what can not work is refused at start-up with the mend named', () => {
     [{ lifetime: Number.NaN }, /lifetime is NaN/],
     [{ lifetime: -1 }, /lifetime is -1/],
     [{ storeTimeout: 2 ** 31 }, /storeTimeout is 2147483648/],
+    [{ maxBytes: 0 }, /maxBytes is 0\. Give a whole number of bytes from 1/],
+    [{ maxBytes: 1.5 }, /maxBytes is 1\.5/],
+    [{ maxBytes: 2 ** 53 }, /maxBytes is 9007199254740992/],
+    [{ maxBytes: '64kb' }, /maxBytes is "64kb"/],
+    [{ maxBytes: Infinity }, /maxBytes is Infinity/],
     [{ touchInterval: Infinity }, /touchInterval is Infinity/],
     [{ subject: 'userId' }, /subject is "userId".*function/],
     [{ onEvent: {} }, /onEvent is an object.*function/],
@@ -72,12 +77,13 @@ describe('what can not work is refused at start-up with the mend named', () => {
 })
 
 test('the defaults are those of the design', () => {
-  const { idleTimeout, lifetime, touchInterval, storeTimeout, subject } = resolve({})
-  expect({ idleTimeout, lifetime, touchInterval, storeTimeout }).toEqual({
+  const { idleTimeout, lifetime, touchInterval, storeTimeout, maxBytes, subject } = resolve({})
+  expect({ idleTimeout, lifetime, touchInterval, storeTimeout, maxBytes }).toEqual({
     idleTimeout: 30 * 60_000,
     lifetime: 24 * 3_600_000,
     touchInterval: 60_000,
     storeTimeout: 500,
+    maxBytes: 65_536,
   })
   expect(subject({ userId: 5 })).toBe(5)
 })

@@ -61,9 +61,10 @@ describe('expired records', () => {
     const engine = engineOver(store)
     await vi.advanceTimersByTimeAsync(MINUTE)
     await gate.reached
-    await engine.close()
+    const closed = engine.close()
     gate.open()
     await vi.advanceTimersByTimeAsync(10 * MINUTE)
+    await closed
     expect(store.calls.sweep).toBe(1)
   })
 

@@ -133,7 +133,7 @@ describe.each(platforms)('on $name', ({ name: platform, start }) => {
         const response = await fetch(`${app.base}/data`, { headers: { cookie: `sessionId=${value}` } })
         expect(await response.json()).toEqual({})
         expect(store.calls.load).toBe(0)
-        expect(events).toEqual([{ type: 'token-rejected' }])
+        expect(events).toEqual([{ type: 'token-rejected', reason: 'malformed' }])
       },
     )
 

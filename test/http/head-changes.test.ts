@@ -3,7 +3,13 @@ import { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { changeHead, type HeadChanges } from '../../src/http/head.js'
 
-const NOTHING: HeadChanges = { cookieName: 's', setCookie: undefined, token: undefined, vary: undefined }
+const NOTHING: HeadChanges = {
+  cookieName: 's',
+  setCookie: undefined,
+  token: undefined,
+  vary: undefined,
+  isStopgap: false,
+}
 const COOKIE: HeadChanges = { ...NOTHING, setCookie: 's=new', vary: 'Cookie' }
 
 function responseWith(headers: Readonly<Record<string, string | string[]>> = {}): ServerResponse {

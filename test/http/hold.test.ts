@@ -47,8 +47,10 @@ class Keeper implements HeadKeeper {
   }
 
   headChanges() {
-    return { cookieName: 's', setCookie: 's=1', token: undefined, vary: undefined }
+    return { cookieName: 's', setCookie: 's=1', token: undefined, vary: undefined, isStopgap: false }
   }
+
+  headGone(): void {}
 
   refuse(error: unknown) {
     return { statusCode: 503, retryAfter: 1, body: `{"refused":"${(error as Error).message}"}` }

@@ -11,7 +11,10 @@ test.each([
   const listener = (reason: unknown): void => void unhandled.push(reason)
   process.on('unhandledRejection', listener)
   const onEvent = (): unknown => Promise.reject(new Error('observer'))
-  engineOf({ store: new MemoryStore(), secret: 's'.repeat(32), onEvent }).emit({ type: 'token-rejected' })
+  engineOf({ store: new MemoryStore(), secret: 's'.repeat(32), onEvent }).emit({
+    type: 'token-rejected',
+    reason: 'malformed',
+  })
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
   process.off('unhandledRejection', listener)
   expect(unhandled).toEqual([])

@@ -63,6 +63,36 @@ test('events.md has a row for every event, with what comes with it, and no other
   expect(told).toHaveLength(events.length)
 })
 
+describe('metrics.md', () => {
+  const page = 'docs/reference/metrics.md'
+
+  test('has every instrument with its unit, and no other', () => {
+    const source = readFileSync(join(root, 'src/observe/opentelemetry.ts'), 'utf8')
+    const made = [...source.matchAll(/create(\w+)\('([\w.]+)', \{[^}]*?unit: '(.+?)'/g)]
+    const rows = tableRows(section(page, 'Instruments'))
+    const told = rows.map(([name = '', kind, unit = '']) => `${unquoted(name)} ${kind} ${unquoted(unit)}`)
+    expect(made.length).toBeGreaterThan(5)
+    expect(sorted(told)).toEqual(sorted(made.map(([, kind, name, unit]) => `${name} ${spelled(kind!)} ${unit}`)))
+  })
+
+  test('says every outcome', () => {
+    const told = quotedIn(section(page, 'Outcomes'))
+    for (const name of ['StoreCallOutcome', 'OpenOutcome', 'CommitOutcome']) {
+      expect(told).toEqual(expect.arrayContaining([...literalsOf(api, 'latchkey/core', name)]))
+    }
+  })
+})
+
+/** As a page calls it: `ObservableGauge` is a gauge. */
+function spelled(kind: string): string {
+  return kind.replace('Observable', '').toLowerCase()
+}
+
+test('watching-sessions.md has every reason of an explanation, and no other', () => {
+  const told = firstCells(section('docs/guide/watching-sessions.md', 'Why there is no session'))
+  expect(sorted(told)).toEqual(sorted(literalsOf(api, 'latchkey', 'ExplanationReason')))
+})
+
 test('a session has the verbs and properties of session.md, and no others', () => {
   const page = 'docs/reference/session.md'
   const told = firstCells(section(page, 'Verbs')).map((name) => name.replace(/\(.*\)$/, ''))
@@ -80,6 +110,10 @@ describe('nest.md', () => {
     const methods = told('SessionService').filter((name) => name.includes('('))
     const own = propertiesOf(api, 'latchkey', 'SessionService').filter((name) => !name.includes('#'))
     expect(sorted(methods.map((name) => name.replace(/\(.*\)$/, '')))).toEqual(sorted(own))
+  })
+
+  test('has what a check of the health says, and nothing else', () => {
+    expect(sorted(told('SessionHealthIndicator'))).toEqual(sorted(propertiesOf(api, 'latchkey', 'SessionHealth')))
   })
 
   test('has the options of login, and what a list says of a session, and nothing else', () => {

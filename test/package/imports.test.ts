@@ -8,7 +8,7 @@ const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8'
   .filter((name) => name.endsWith('.ts'))
   .map((name) => join('src', name))
 
-test('imports run one way: core ← http ← nest, core ← stores, testing → core', () => {
+test('imports run one way: core ← http ← nest, core ← stores, testing → core, observe → core', () => {
   expect(files.length).toBeGreaterThan(50)
   expect(files.flatMap((file) => trespasses(file, readFileSync(join(root, file), 'utf8')))).toEqual([])
 })
@@ -28,6 +28,9 @@ test.each([
   ['a store loads a client', 'src/stores/redis/a.ts', "import { createClient } from 'redis'"],
   ['a store requires a client', 'src/stores/redis/a.ts', "export const a = require('redis')"],
   ['what is required shows at run time', 'src/stores/redis/a.ts', 'export const a = (b: string) => import(b)'],
+  ['what observes imports http', 'src/observe/a.ts', "import { Door } from '../http/door.js'"],
+  ['nest imports what observes', 'src/nest/a.ts', "import '../observe/opentelemetry.js'"],
+  ['core imports OpenTelemetry', 'src/core/a.ts', "import { metrics } from '@opentelemetry/api'"],
   ['testing imports a store', 'src/testing/a.ts', "import { MemoryStore } from '../stores/memory.js'"],
   ['the index exports a store', 'src/index.ts', "export { MemoryStore } from './stores/memory.js'"],
   ['somebody imports the library by its name', 'src/http/a.ts', "import { SessionError } from 'latchkey/core'"],

@@ -8,7 +8,17 @@ import { root } from './support/root.js'
 const { nest12 } = inject('consumers')
 
 /** What the library works with when its user has it, and never loads by itself. */
-const OPTIONAL = ['express', 'fastify', 'redis', '@redis/client', 'ioredis', 'libsql', 'better-sqlite3']
+const OPTIONAL = [
+  'express',
+  'fastify',
+  'redis',
+  '@redis/client',
+  'ioredis',
+  'libsql',
+  'better-sqlite3',
+  '@opentelemetry/api',
+  '@nestjs/terminus',
+]
 
 /** What a stranger may see of a module of ours. */
 interface Loaded {
@@ -42,7 +52,7 @@ async function loadedBy(module: string): Promise<Loaded> {
 test('importing "latchkey" loads no store, no client, no driver and no platform', async () => {
   const { ours, packages, builtins } = await loadedBy('latchkey')
   expect(ours).toContain('dist/index.js')
-  expect(ours.filter((file) => /^dist\/(stores|testing|http\/(express|fastify)\.js)/.test(file))).toEqual([])
+  expect(ours.filter((file) => /^dist\/(stores|observe|testing|http\/(express|fastify)\.js)/.test(file))).toEqual([])
   expect(packages).toContain('@nestjs/common')
   expect(packages.filter((name) => OPTIONAL.includes(name))).toEqual([])
   expect(builtins).not.toContain('sqlite')
@@ -50,15 +60,19 @@ test('importing "latchkey" loads no store, no client, no driver and no platform'
 
 const plain = Object.keys(entryPoints).filter((name) => name !== 'latchkey')
 
-/** What the doors name the devices of clients with. */
-const BY_THE_DOORS = ['bowser']
+/** What the doors name the devices of clients with, and what a path is for. */
+const NEEDED: Readonly<Record<string, readonly string[]>> = {
+  'latchkey/express': ['bowser'],
+  'latchkey/fastify': ['bowser'],
+  'latchkey/opentelemetry': ['@opentelemetry/api'],
+}
 
 test.each(plain)(
   'importing "%s" loads no package that it can do without, and no store that was not asked for',
   async (name) => {
     const { ours, packages, builtins } = await loadedBy(name)
     expect(ours.length).toBeGreaterThan(0)
-    expect(packages).toEqual(/^latchkey\/(express|fastify)$/.test(name) ? BY_THE_DOORS : [])
+    expect(packages).toEqual(NEEDED[name] ?? [])
     expect(builtins).not.toContain('sqlite')
     expect(ours.filter((file) => file.startsWith('dist/nest/'))).toEqual([])
     const stores = ours.map((file) => /^dist\/stores\/(\w+)/.exec(file)?.[1]).filter((store) => store !== undefined)
@@ -68,10 +82,13 @@ test.each(plain)(
 )
 
 describe('what would break this is seen', () => {
-  test.each(['express', 'fastify', 'redis', 'ioredis', 'libsql'])('an import of %s', async (name) => {
-    writeFileSync(join(nest12, 'eager.mjs'), `import 'latchkey'\nimport '${name}'\n`)
-    expect((await loadedBy('./eager.mjs')).packages).toContain(name)
-  })
+  test.each(['express', 'fastify', 'redis', 'ioredis', 'libsql', '@opentelemetry/api', '@nestjs/terminus'])(
+    'an import of %s',
+    async (name) => {
+      writeFileSync(join(nest12, 'eager.mjs'), `import 'latchkey'\nimport '${name}'\n`)
+      expect((await loadedBy('./eager.mjs')).packages).toContain(name)
+    },
+  )
 
   test('a require out of a CommonJS file', async () => {
     writeFileSync(join(nest12, 'eager.cjs'), "require('libsql')\n")

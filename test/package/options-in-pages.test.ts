@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { resolveEngineOptions } from '../../src/core/options.js'
-import { resolveCookieOptions, resolveTransports } from '../../src/http/options.js'
+import { resolveTrustedOrigins } from '../../src/http/cross-site.js'
+import { resolveCookieOptions, resolveCrossSite, resolveStoreDown, resolveTransports } from '../../src/http/options.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { entryPoints } from './support/entry-points.js'
 import { firstCells, section, tableRows, textOf, unquoted } from './support/markdown.js'
@@ -82,6 +83,7 @@ describe('the defaults on the pages are those of the code', () => {
     lifetime: spoken(engine.lifetime),
     touchInterval: spoken(engine.touchInterval),
     storeTimeout: spoken(engine.storeTimeout),
+    maxBytes: engine.maxBytes.toLocaleString('en'),
     rememberFor: spoken(engine.rememberFor),
     maxSessions: engine.maxSessions === undefined ? 'any number' : 'one',
     onLimit: quoted(engine.onLimit),
@@ -89,6 +91,9 @@ describe('the defaults on the pages are those of the code', () => {
     rotationGrace: spoken(engine.rotationGrace),
     onReuse: quoted(engine.onReuse),
     transports: `\`[${transports}]\``,
+    onStoreDown: quoted(resolveStoreDown(undefined)),
+    csrf: quoted(resolveCrossSite({}) !== undefined),
+    trustedOrigins: resolveTrustedOrigins(undefined).size === 0 ? 'none' : 'some',
     'cookie.name': quoted(cookie.name),
     'cookie.path': quoted(cookie.path),
     'cookie.domain': cookie.domain ?? 'none',

@@ -8,6 +8,7 @@ import {
 } from 'latchkey/core'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { FailingStore, ManualClock } from 'latchkey/testing'
+import { watched } from './told.js'
 
 /** A request that brings a token and can be answered with another. */
 export const carrier: Carrier = { presented: true, assertReachable() {} }
@@ -34,13 +35,15 @@ export function setUp(
   const clock = new ManualClock()
   const store = new FailingStore(new MemoryStore({ clock: clock.now }))
   const events: SessionEvent[] = []
-  const engine = new SessionEngine({
-    store: wrap(store),
-    secret: 's'.repeat(32),
-    clock: clock.now,
-    onEvent: (event) => events.push(event),
-    ...options,
-  })
+  const engine = new SessionEngine(
+    watched({
+      store: wrap(store),
+      secret: 's'.repeat(32),
+      clock: clock.now,
+      onEvent: (event) => void events.push(event),
+      ...options,
+    }),
+  )
   const open: EngineSetup['open'] = async (token, more) =>
     engine.open(token === undefined ? [] : [token], { ...carrier, ...more })
   return {

@@ -19,15 +19,22 @@ export function keptInMemory(store: MemoryStore): Kept {
   inspector.connect()
   try {
     shared.keptInMemory = store
-    const fields = privateFields(inspector, 'keptInMemory')
     const texts: string[] = []
     let sessions = 0
-    for (const { name, value } of fields) {
-      if (value?.objectId === undefined || value.subtype !== 'map') continue
-      const entries = entriesOf(inspector, value.objectId)
-      if (name === '#records') sessions = entries.length
-      texts.push(...entries.flatMap(textsIn))
+    const read = (fields: readonly Field[]): void => {
+      for (const { name, value } of fields) {
+        if (value?.objectId === undefined) continue
+        // What it keeps beside its records is in objects of its own.
+        if (value.subtype !== 'map') {
+          read(privateFieldsOf(inspector, value.objectId))
+          continue
+        }
+        const entries = entriesOf(inspector, value.objectId)
+        if (name === '#records') sessions = entries.length
+        texts.push(...entries.flatMap(textsIn))
+      }
     }
+    read(privateFields(inspector, 'keptInMemory'))
     return { sessions, texts }
   } finally {
     delete shared.keptInMemory
@@ -44,11 +51,17 @@ function privateFields(inspector: Session, expression: string): readonly Field[]
   let fields: readonly Field[] = []
   // These calls answer before they return.
   inspector.post('Runtime.evaluate', { expression }, (_error, { result }) => {
-    inspector.post('Runtime.getProperties', { objectId: result.objectId ?? '' }, (_failed, answer) => {
-      fields = (answer as { privateProperties?: readonly Field[] }).privateProperties ?? []
-    })
+    fields = privateFieldsOf(inspector, result.objectId ?? '')
   })
   if (fields.length === 0) throw new Error(`The debugger shows no private fields of ${expression}.`)
+  return fields
+}
+
+function privateFieldsOf(inspector: Session, objectId: string): readonly Field[] {
+  let fields: readonly Field[] = []
+  inspector.post('Runtime.getProperties', { objectId }, (_failed, answer) => {
+    fields = (answer as { privateProperties?: readonly Field[] }).privateProperties ?? []
+  })
   return fields
 }
 

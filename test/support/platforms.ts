@@ -4,6 +4,7 @@ import express, { type RequestHandler } from 'express'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { sessions as expressSessions, type Session, type SessionOptions } from 'latchkey/express'
 import { sessions as fastifySessions } from 'latchkey/fastify'
+import { watched } from './told.js'
 
 /** What a test's handler gets, the same on both platforms. */
 export interface Context {
@@ -61,7 +62,7 @@ async function startExpress(
 ): Promise<TestApp> {
   const app = express()
   if (more.trustProxy) app.set('trust proxy', 1)
-  const middleware = expressSessions(options)
+  const middleware = expressSessions(watched(options))
   for (const handler of more.before ?? []) app.use(handler)
   app.use(middleware)
   for (const handler of more.after ?? []) app.use(handler)
@@ -105,7 +106,7 @@ async function startFastify(
 ): Promise<TestApp> {
   const app = fastify({ forceCloseConnections: true, trustProxy: more.trustProxy ?? false, ...more.fastify })
   await more.plugins?.before?.(app)
-  await app.register(fastifySessions, options)
+  await app.register(fastifySessions, watched(options))
   await more.plugins?.after?.(app)
   for (const [route, handler] of Object.entries(routes)) {
     const [method, url] = route.split(' ') as ['GET', string]

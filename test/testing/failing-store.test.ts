@@ -66,6 +66,7 @@ describe('a failing store', () => {
       'revokeAll',
       'updateAll',
       'sweep',
+      'probe',
     ])
     expect(new Set(Object.values(others))).toEqual(new Set([0]))
   })
@@ -88,6 +89,7 @@ describe('a failing store', () => {
       () => store.revokeAll('ann'),
       () => store.updateAll('ann', patchOf([['a', '1']])),
       () => store.sweep(1),
+      () => store.probe(),
     ]
     expect(calls).toHaveLength(Object.keys(store.calls).length)
     for (const call of calls) await expect(call()).rejects.toBe(error)

@@ -1,10 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { SessionError } from '../../core/errors.js'
+import { anotherLike } from './another.js'
+import { type Line, ResentError, WHEN_READY } from './line.js'
+import { Revived } from './revived.js'
 
-/** What the store needs to know of any client: it raises `error`. */
+/** What the store needs to know of any client: it raises `error`, and most can be made again. */
 interface Listening {
   on(event: 'error', listener: (error: unknown) => void): unknown
   listenerCount(event: 'error'): number
+  duplicate?(...overrides: never[]): unknown
 }
 
 /** What all clients of the package `redis` have in common. */
@@ -33,6 +37,8 @@ export interface NodeRedisSentinel extends NodeRedis {
 
 /** What the store needs of a `new Redis()`, with sentinels or without, or a `new Cluster()` of the package `ioredis`, 5 or 6. */
 export interface IoredisClient extends Listening {
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  on(event: 'ready' | 'close', listener: () => void): unknown
   readonly status: string
   readonly isCluster?: boolean | undefined
   readonly options: { readonly scaleReads?: unknown; readonly role?: unknown }
@@ -57,76 +63,140 @@ export interface Connection {
 }
 
 /**
- * The connection over a client that was handed in. It is never closed. Throws `OPTIONS_INVALID` for anything but a
- * client of a Redis server, a Redis Cluster or a Sentinel, and for one that would read from replicas.
+ * The connection over a client that was handed in. It is never closed. When it has fallen silent, although it takes itself to
+ * be connected, the store goes on with a duplicate of its own. Throws `OPTIONS_INVALID` for anything but a client of a
+ * Redis server, a Redis Cluster or a Sentinel, and for one that would read from replicas.
  *
  * A client without a listener for `error` gets one, because without it the end of the Redis server would be the end of
- * the process. Every command that fails because of it still rejects.
+ * the process, and the process a warning that says so. Every command that fails because of it still rejects.
  */
 export function connectionOver(client: RedisClient): Connection {
   refuseOthers(client)
-  if (client.listenerCount('error') === 0) client.on('error', () => {})
+  if (client.listenerCount('error') === 0) listenTo(client)
+  return new Revived(lineOver(client), anotherLike(client, lineOver))
+}
+
+/** The line over a client, by its kind. */
+function lineOver(client: RedisClient): Line {
   if ('call' in client) return overIoredis(client)
   if ('getRandomNode' in client) return overCluster(client)
   if ('getMasterNode' in client) return overSentinel(client)
   return overNodeRedis(client)
 }
 
+function listenTo(client: RedisClient): void {
+  client.on('error', () => {})
+  process.emitWarning(
+    'The Redis client that was handed to RedisStore has no listener for `error`: the first loss of its connection would end ' +
+      'this process. RedisStore has added an empty one. Add your own before you hand it in, such as ' +
+      "client.on('error', (error) => console.error(error)).",
+    { type: 'LatchkeyWarning', code: 'LATCHKEY_REDIS_ERROR_LISTENER' },
+  )
+}
+
 /** Replies in their plain types, whatever mapping the application has given its client. */
 const PLAIN = Object.freeze({ typeMapping: Object.freeze({}) })
+
+/** What a client of the application is spared. */
+const LEFT_ALONE = { close: () => Promise.resolve(), drop: () => {} }
+
+/** One that knows that it has no connection is already at work to have one again. */
+function patienceWith(isReady: boolean | undefined): number {
+  return isReady === false ? Infinity : WHEN_READY
+}
 
 /** How long a command waits for a cluster that is only just finding its servers, in milliseconds. */
 const READY_WITHIN = 400
 
 /** Over a node-redis client, which keeps what it is asked until it is connected. */
-export function overNodeRedis(client: NodeRedisClient): Connection {
+function overNodeRedis(client: NodeRedisClient): Line {
   const connect = connectOnce(client)
   return {
     isCluster: false,
+    get patience() {
+      return patienceWith(client.isReady)
+    },
     send(args) {
       // What is wrong shows at the command, too.
       connect()?.catch(() => {})
       return client.sendCommand(args, PLAIN)
     },
-    close: () => Promise.resolve(),
+    ...LEFT_ALONE,
   }
 }
 
 /** Over a cluster of node-redis, which takes no command before it knows its servers. All go to masters: a replica lags behind. */
-export function overCluster(client: NodeRedisCluster): Connection {
+function overCluster(client: NodeRedisCluster): Line {
   const connect = connectOnce(client)
   return {
     isCluster: true,
+    get patience() {
+      return patienceWith(client.isReady)
+    },
     async send(args, key) {
       await connect()
       if (client.isReady === false) await isReady(client)
       return client.sendCommand(key, false, args, PLAIN)
     },
-    close: () => Promise.resolve(),
+    ...LEFT_ALONE,
   }
 }
 
 /** Over a sentinel of node-redis. All go to the master: a replica lags behind. */
-export function overSentinel(client: NodeRedisSentinel): Connection {
+function overSentinel(client: NodeRedisSentinel): Line {
   const connect = connectOnce(client)
   return {
     isCluster: false,
+    get patience() {
+      return patienceWith(client.isReady)
+    },
     async send(args) {
       await connect()
       return client.sendCommand(false, args, PLAIN)
     },
-    close: () => Promise.resolve(),
+    ...LEFT_ALONE,
   }
 }
 
-/** Over an ioredis client, which connects by itself. `call` applies the client's `keyPrefix`, and finds the key for a cluster. */
-export function overIoredis(client: IoredisClient): Connection {
+/**
+ * Over an ioredis client, which connects by itself. `call` applies the client's `keyPrefix`, and finds the key for a cluster.
+ *
+ * With the settings that it has, such a client sends again what was not answered when its connection was lost. What a write
+ * answers the second time is wrong: a record that is there is its own. So it counts as lost, as with node-redis.
+ */
+function overIoredis(client: IoredisClient): Line {
+  const losses = client.isCluster === true ? { count: 0 } : lossesOf(client)
   return {
     isCluster: client.isCluster === true,
-    send: ([name = '', ...rest]) => client.call(name, rest),
-    close: () => Promise.resolve(),
+    get patience() {
+      return patienceWith(client.status === 'ready')
+    },
+    async send([name = '', ...rest]) {
+      const { count } = losses
+      const answer = await client.call(name, rest)
+      if (losses.count !== count && name !== 'hgetall') throw new ResentError()
+      return answer
+    },
+    ...LEFT_ALONE,
   }
 }
+
+/** How often a client has lost a connection that was ready. Listened to once, however many stores are on it. */
+function lossesOf(client: IoredisClient): { readonly count: number } {
+  const known = LOSSES.get(client)
+  if (known !== undefined) return known
+  const losses = { count: 0 }
+  LOSSES.set(client, losses)
+  let isReady = client.status === 'ready'
+  client.on('ready', () => (isReady = true))
+  client.on('close', () => {
+    if (isReady) losses.count++
+    isReady = false
+  })
+  return losses
+}
+
+const LOSSES = new WeakMap<IoredisClient, { readonly count: number }>()
 
 /** Connects a client that isn't open when it is first needed, once: one that was closed later stays closed. */
 function connectOnce(client: NodeRedis): () => Promise<unknown> | undefined {

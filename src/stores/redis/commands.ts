@@ -3,6 +3,7 @@ import type { Clock } from '../../core/expiry.js'
 import type { Connection } from './client.js'
 import { type Fields, fieldsOf, indexKey, recordKey, unreadable } from './layout.js'
 import { integer } from './numbers.js'
+import { refusalOf } from './refusal.js'
 import { again, patient } from './retry.js'
 import type { Script } from './script.js'
 
@@ -43,6 +44,13 @@ export class Commands {
     return fieldsOf(await again(() => this.#connection.send(['hgetall', name], name)).catch(rethrow))
   }
 
+  /** Whether Redis will drop the record by itself. */
+  async endsByItself(key: string): Promise<boolean> {
+    this.#refuseClosed()
+    const name = this.record(key)
+    return Number(await this.#connection.send(['pttl', name], name).catch(rethrow)) > 0
+  }
+
   /** Runs a script, its first argument the present time. The answer is what the script says it is. */
   async run<T>(script: Script, keys: readonly string[], args: readonly string[]): Promise<T> {
     this.#refuseClosed()
@@ -80,12 +88,12 @@ export class Commands {
 }
 
 /**
- * The client's error as it is, except that a key of another type is an unreadable record, and that what ioredis adds to
- * an error is taken off: a log would show the password, or the data of the session.
+ * The client's error as it is, except that a key of another type is an unreadable record, that a refusal of the user says
+ * what to do, and that what ioredis adds to an error is taken off: a log would show the password, or the data of the session.
  */
 function rethrow(error: unknown): never {
   if (!(error instanceof Error)) throw error
   if (error.message.includes('WRONGTYPE')) throw unreadable('its key holds no hash')
   Reflect.deleteProperty(error, 'command')
-  throw error
+  throw refusalOf(error) ?? error
 }

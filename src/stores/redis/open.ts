@@ -1,20 +1,20 @@
-import { once } from 'node:events'
 import { SessionError } from '../../core/errors.js'
+import { OWN_IOREDIS } from './another.js'
 import type { Connection } from './client.js'
-import { Gate } from './gate.js'
+import { CONNECT_WITHIN, type Line, retryDelay } from './line.js'
+import { ownIoredis, ownNodeRedis } from './own-lines.js'
+import { Revived } from './revived.js'
 
 /** Loads a client package and opens a connection with it. */
 export type Opener = (url: string) => Promise<Connection>
-
-/** How long closing waits for the answers that are still due, in milliseconds. */
-const CLOSE_WITHIN = 1000
 
 /**
  * The store's own connection to `url`. It is opened at the first command, with the package `redis` or else `ioredis`,
  * opens itself again for as long as the store isn't closed, and never raises an unhandled `error`.
  *
  * While Redis can't be reached, a command rejects at once with the reason. One that meets the short gap of a lost
- * connection waits for the next. None is kept to be sent when its caller has long been told that it failed.
+ * connection waits for the next. None is kept to be sent when its caller has long been told that it failed. A connection
+ * over which nothing comes back any more is given up after a second, and the next one opened.
  */
 export function openConnection(url: string, openers: readonly Opener[] = OPENERS): Connection {
   if (openers === OPENERS) preload()
@@ -57,62 +57,17 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
 }
 
-/** Doubles from 50 ms to half a second, so that a Redis that is back is soon found. */
-function retryDelay(retries: number): number {
-  return Math.min(50 * 2 ** retries, 500)
-}
-
 /** Exported for tests. */
 export async function openNodeRedis(url: string): Promise<Connection> {
   const { createClient } = await import('redis')
-  const client = createClient({ url, disableOfflineQueue: true, socket: { reconnectStrategy: retryDelay } })
-  const gate = new Gate(client, () => client.isReady)
-  return {
-    isCluster: false,
-    send(args) {
-      return client.isReady ? client.sendCommand(args) : gate.pass().then(() => client.sendCommand(args))
-    },
-    close() {
-      gate.close()
-      const closing = async (): Promise<void> => {
-        // Until an attempt to connect has ended, node-redis would leave its socket behind.
-        if (client.isOpen && !client.isReady) await once(client, 'ready').catch(() => {})
-        if (client.isReady) await client.close()
-      }
-      return ended(closing(), () => client.destroy())
-    },
-  }
+  const socket = { reconnectStrategy: retryDelay, connectTimeout: CONNECT_WITHIN }
+  const another = (): Line => ownNodeRedis(createClient({ url, disableOfflineQueue: true, socket }))
+  return new Revived(another(), another)
 }
 
 /** Exported for tests. */
 export async function openIoredis(url: string): Promise<Connection> {
   const { Redis } = await import('ioredis')
-  // 0: what is waiting when the connection ends is rejected at once, instead of being sent again or never answered.
-  const client = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: retryDelay })
-  const gate = new Gate(client, () => client.status === 'ready')
-  const call = ([name = '', ...rest]: string[]): Promise<unknown> => client.call(name, rest)
-  return {
-    isCluster: false,
-    send(args) {
-      return client.status === 'ready' ? call(args) : gate.pass().then(() => call(args))
-    },
-    close() {
-      gate.close()
-      return ended(client.status === 'ready' ? client.quit() : Promise.resolve(), () => client.disconnect())
-    },
-  }
-}
-
-/** Waits for a client to close as it should, for a moment, and then drops what is left of it. */
-async function ended(closing: Promise<unknown>, drop: () => void): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_WITHIN)))
-  try {
-    await Promise.race([closing, late])
-    drop()
-  } catch {
-    // It is closed already, or was lost on the way.
-  } finally {
-    clearTimeout(timer)
-  }
+  const another = (): Line => ownIoredis(new Redis(url, OWN_IOREDIS))
+  return new Revived(another(), another)
 }

@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection } from './client.js'
+import { ResentError } from './line.js'
+import { SilentError } from './revived.js'
 
 /** How long a command that Redis turned away is tried again, in milliseconds: less than the engine waits for a store. */
 const RETRY_WITHIN = 400
@@ -56,8 +58,9 @@ const DROPPED_MESSAGES = new Set<unknown>([
   'Command aborted due to connection close', // ioredis, auto-pipelining
 ])
 
-/** Whether a command failed because the connection went away under it: not a time-out, not an answer of the server. */
+/** Whether a command failed because the connection went away under it, or was given up: not a time-out, not an answer of the server. */
 function isDropped(error: unknown): boolean {
   const { name, code, message } = (error ?? {}) as { name?: unknown; code?: unknown; message?: unknown }
+  if (error instanceof SilentError || error instanceof ResentError) return true
   return DROPPED_CODES.has(code) || DROPPED_MESSAGES.has(message) || name === 'MaxRetriesPerRequestError'
 }

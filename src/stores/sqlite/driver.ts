@@ -61,14 +61,14 @@ export function assertSynchronous(database: SqliteDatabase, option: 'database' |
 }
 
 /** How long a start waits for other processes that start on the same file, in milliseconds. */
-const START_TIMEOUT = 5000
+export const START_TIMEOUT = 5000
 
 /**
  * Does the work of a start again while another process is in the way. SQLite's own wait doesn't cover all of it: of two
  * processes that change a file to WAL, one may fail at once. Blocks.
  */
-export function retryBusy<T>(work: () => T): T {
-  const end = performance.now() + START_TIMEOUT
+export function retryBusy<T>(work: () => T, timeout = START_TIMEOUT): T {
+  const end = performance.now() + timeout
   for (;;) {
     try {
       return work()
@@ -113,10 +113,33 @@ interface DriverError {
   readonly message?: unknown
 }
 
-function isBusy(error: unknown): boolean {
-  const { code, errcode } = error as DriverError
-  if (typeof errcode === 'number') return (errcode & 0xff) === 5
-  return typeof code === 'string' && code.startsWith('SQLITE_BUSY')
+/** Whether another process has what is needed locked. */
+export function isBusy(error: unknown): boolean {
+  return isOneOf(error, BUSY)
+}
+
+/** Whether there is something wrong with the file, so that it may help to open it anew once it is mended. */
+export function isBroken(error: unknown): boolean {
+  return isOneOf(error, BROKEN)
+}
+
+/** Result codes of SQLite, by which of them a driver knows them. */
+type ResultCodes = readonly (readonly [name: string, number: number])[]
+
+const BUSY: ResultCodes = [['SQLITE_BUSY', 5]]
+
+const BROKEN: ResultCodes = [
+  ['SQLITE_IOERR', 10],
+  ['SQLITE_CORRUPT', 11],
+  ['SQLITE_CANTOPEN', 14],
+  ['SQLITE_NOTADB', 26],
+]
+
+/** Also one of their extended codes, such as `SQLITE_BUSY_SNAPSHOT`. */
+function isOneOf(error: unknown, codes: ResultCodes): boolean {
+  const { code, errcode } = (error ?? {}) as DriverError
+  if (typeof errcode === 'number') return codes.some(([, number]) => (errcode & 0xff) === number)
+  return typeof code === 'string' && codes.some(([name]) => code.startsWith(name))
 }
 
 /** A driver whose own part is missing, such as the binary of its platform, is not missing but broken. */

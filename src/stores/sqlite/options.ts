@@ -1,10 +1,18 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { SessionError } from '../../core/errors.js'
+import type { SessionError } from '../../core/errors.js'
 import type { Duration } from '../../core/duration.js'
 import type { Clock } from '../../core/expiry.js'
 import { invalid as invalidOption, refuseUnknown, shown } from '../../core/options.js'
-import { assertSynchronous, findDriver, reason, retryBusy, type SqliteDatabase, type SqliteDriver } from './driver.js'
+import {
+  assertSynchronous,
+  findDriver,
+  retryBusy,
+  START_TIMEOUT,
+  type SqliteDatabase,
+  type SqliteDriver,
+} from './driver.js'
+import { OwnFile, unavailable } from './own-file.js'
 
 /** How a `SqliteStore` is made. Give `path` or `database`, not both. */
 export interface SqliteStoreOptions {
@@ -16,7 +24,10 @@ export interface SqliteStoreOptions {
   readonly driver?: SqliteDriver | undefined
   /** `normal`: a power cut may cost the last moments; `full`: it costs nothing, and every write waits for the disk. Default `normal`. */
   readonly synchronous?: 'normal' | 'full' | undefined
-  /** How long a write waits for another process, in milliseconds. Nothing else in this process runs meanwhile. Default 400. */
+  /**
+   * How long a write waits for another process, in milliseconds. Nothing else in this process runs meanwhile. When one has
+   * waited in vain, the next ones fail at once until one has succeeded. Default 400.
+   */
   readonly busyTimeout?: Duration | undefined
   /** The name of the table. Default `latchkey_sessions`. */
   readonly table?: string | undefined
@@ -29,6 +40,8 @@ export interface CheckedOptions {
   readonly database: SqliteDatabase
   /** Whether the store opened the database, and so closes it. */
   readonly isOwned: boolean
+  /** The file that the store opened, if it is one. */
+  readonly file: OwnFile | undefined
   readonly table: string
   readonly clock: Clock
 }
@@ -50,7 +63,7 @@ export function checkOptions(options: SqliteStoreOptions): CheckedOptions {
   if (typeof clock !== 'function') throw invalid(`clock is ${shown(clock)}. Give a function such as Date.now`)
   if (database !== undefined) {
     assertHandedIn(options)
-    return { database, isOwned: false, table, clock }
+    return { database, isOwned: false, file: undefined, table, clock }
   }
   if (typeof path !== 'string' || path === '') {
     throw invalid(`path is ${shown(path)}. Give the path of a file, such as 'data/sessions.db'`)
@@ -58,7 +71,9 @@ export function checkOptions(options: SqliteStoreOptions): CheckedOptions {
   // libsql would connect to it. Its text is not shown: it may hold a password.
   if (/^(file:|[a-z][a-z0-9+.-]*:\/\/)/i.test(path))
     throw invalid('path is an address. Give the path of a file on this machine')
-  return { database: open(path, options), isOwned: true, table, clock }
+  const own = open(path, options, START_TIMEOUT)
+  const file = path === MEMORY ? undefined : new OwnFile(path, () => open(path, options, 0))
+  return { database: own, isOwned: true, file, table, clock }
 }
 
 function assertHandedIn(options: SqliteStoreOptions): void {
@@ -78,7 +93,8 @@ function assertHandedIn(options: SqliteStoreOptions): void {
   }
 }
 
-function open(path: string, { driver, synchronous = 'normal', busyTimeout = 400 }: SqliteStoreOptions): SqliteDatabase {
+function open(path: string, options: SqliteStoreOptions, patience: number): SqliteDatabase {
+  const { driver, synchronous = 'normal', busyTimeout = 400 } = options
   if (synchronous !== 'normal' && synchronous !== 'full') {
     throw invalid(`synchronous is ${shown(synchronous)}. Give 'normal' or 'full'`)
   }
@@ -95,7 +111,7 @@ function open(path: string, { driver, synchronous = 'normal', busyTimeout = 400 
     database = new Database(path)
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
     const opened = database
-    retryBusy(() => setUp(opened, path, synchronous))
+    retryBusy(() => setUp(opened, path, synchronous), patience)
     return database
   } catch (cause) {
     database?.close?.()
@@ -118,17 +134,6 @@ function setUp(database: SqliteDatabase, path: string, synchronous: string): voi
   // SQLite opens what it can't write as read-only, and says so at the first write.
   accessSync(path, constants.R_OK | constants.W_OK)
   accessSync(dirname(path), constants.W_OK)
-}
-
-/** The `STORE_UNAVAILABLE` for what a start met; an error that is a `SessionError` already stays as it is. */
-export function unavailable(path: string | undefined, cause: unknown): SessionError {
-  if (cause instanceof SessionError) return cause
-  const what = path === undefined ? 'The SQLite database that was handed in' : `The SQLite file ${path}`
-  return new SessionError(
-    'STORE_UNAVAILABLE',
-    `${what} can't be used: ${reason(cause)}. Check that it is a database, and that it and its folder can be written to.`,
-    { cause },
-  )
 }
 
 function invalid(what: string): SessionError {

@@ -1,5 +1,14 @@
 import { strict as assert } from 'node:assert'
-import type { Ability, Awaitable, BySubject, Closing, Rotating, SessionStore, Sweeping } from '../../core/store.js'
+import type {
+  Ability,
+  Awaitable,
+  BySubject,
+  Closing,
+  Probing,
+  Rotating,
+  SessionStore,
+  Sweeping,
+} from '../../core/store.js'
 import { newKey, newRecord, patchOf, rotation } from './samples.js'
 import { keeps, refused, type Suite, together } from './suite.js'
 
@@ -8,6 +17,7 @@ const METHODS: Readonly<Record<Ability, readonly string[]>> = {
   'by-subject': ['list', 'count', 'revoke', 'revokeAll', 'updateAll'],
   rotating: ['rotate', 'confirm'],
   sweeping: ['sweep'],
+  probing: ['probe'],
   closing: ['close'],
 }
 
@@ -49,7 +59,7 @@ export function closing(suite: Suite): void {
     await refused('STORE_CLOSED', () => store.update(record.key, patchOf()))
     await refused('STORE_CLOSED', () => store.touch(record.key, clock.now()))
     await refused('STORE_CLOSED', () => store.delete(record.key))
-    const every = store as SessionStore as SessionStore & BySubject & Rotating & Sweeping
+    const every = store as SessionStore as SessionStore & BySubject & Rotating & Sweeping & Probing
     const calls: Readonly<Record<Exclude<Ability, 'closing'>, readonly (() => Awaitable<unknown>)[]>> = {
       'by-subject': [
         () => every.list('ann'),
@@ -63,6 +73,7 @@ export function closing(suite: Suite): void {
         () => every.confirm(record.key, newKey(), clock.now()),
       ],
       sweeping: [() => every.sweep(1)],
+      probing: [() => every.probe()],
     }
     for (const [ability, verbs] of Object.entries(calls)) {
       if (!store.abilities.has(ability as Ability)) continue

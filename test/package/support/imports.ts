@@ -14,12 +14,18 @@ interface Area {
   readonly builtins?: readonly string[]
 }
 
-/** The rules of the house: core ← http ← nest, core ← stores, testing → core. */
+/** The rules of the house: core ← http ← nest, core ← stores, testing → core, observe → core. */
 const areas: Readonly<Record<string, Area>> = {
   core: { ours: ['core'], packages: [], optional: [], builtins: ['node:crypto'] },
   http: { ours: ['core', 'http'], packages: ['bowser'], optional: ['express', 'fastify'] },
-  nest: { ours: ['core', 'http', 'nest'], packages: ['@nestjs/common', '@nestjs/core'], optional: ['fastify'] },
+  nest: {
+    ours: ['core', 'http', 'nest'],
+    // rxjs is a peer of Nest, and so always there.
+    packages: ['@nestjs/common', '@nestjs/core', 'rxjs'],
+    optional: ['fastify'],
+  },
   stores: { ours: ['core', 'stores'], packages: [], optional: ['redis', 'ioredis'] },
+  observe: { ours: ['core', 'observe'], packages: ['@opentelemetry/api'], optional: [] },
   testing: { ours: ['core', 'testing'], packages: [], optional: [] },
   // src/index.ts, the Nest face.
   '': { ours: ['core', 'http', 'nest'], packages: [], optional: [] },

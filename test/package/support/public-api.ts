@@ -46,7 +46,7 @@ export function literalsOf(api: PublicApi, module: string, name: string): readon
   return type.types.map((member) => (member as ts.StringLiteralType).value)
 }
 
-/** The members of an exported union of objects: the value of their `tag`, and the names of their other properties. */
+/** The members of an exported union of objects: the value of their `tag`, and the names of their other properties, those of all with it. */
 export function membersOf(
   api: PublicApi,
   module: string,
@@ -55,7 +55,7 @@ export function membersOf(
 ): ReadonlyMap<string, readonly string[]> {
   const type = typeOf(api, module, name)
   if (!type.isUnion()) throw new Error(`${name} is no union.`)
-  return new Map(
+  return joined(
     type.types.map((member) => {
       const property = member.getProperty(tag)
       if (!property) throw new Error(`A member of ${name} has no ${tag}.`)
@@ -83,7 +83,16 @@ export function literalsIn(
   }
   const members = type.isUnion() ? type.types : [type]
   const entries = members.map((member) => [valuesOf(member, tag)[0] ?? '', valuesOf(member, property)] as const)
-  return new Map(entries.filter(([, values]) => values.length > 0))
+  return joined(entries.filter(([, values]) => values.length > 0))
+}
+
+/** Lists by their names; those of one name as one. */
+function joined(
+  entries: readonly (readonly [name: string, values: readonly string[]])[],
+): ReadonlyMap<string, readonly string[]> {
+  const all = new Map<string, readonly string[]>()
+  for (const [name, values] of entries) all.set(name, [...new Set([...(all.get(name) ?? []), ...values])])
+  return all
 }
 
 function typeOf(api: PublicApi, module: string, name: string): ts.Type {

@@ -18,7 +18,7 @@ import {
 } from '../../../src/testing/conformance/samples.js'
 import { openConnection, openIoredis, openNodeRedis } from '../../../src/stores/redis/open.js'
 import { connections, ending, start } from './bench.js'
-import { proxyTo } from './proxy.js'
+import { proxyTo } from '../../support/tcp-proxy.js'
 
 /** Clients as an application makes them, without a listener for `error`. */
 const clients: readonly (readonly [string, (url: string) => { client: RedisClient; end: () => unknown }])[] = [
@@ -54,6 +54,18 @@ describe.each(clients)('a client of %s that was handed in', (_, make) => {
     await expect.poll(() => store.create(record).then(() => 'kept', String), { timeout: 5000 }).toMatch(/kept|exists/)
     expect(await store.load(record.key)).toEqual(record)
     await again.stop()
+  })
+
+  test('gets a listener for its errors if it has none, and the process one warning that says what to add', async () => {
+    const { client } = handIn((await start()).url)
+    const warnings: (Error & { code?: string })[] = []
+    const hear = (warning: Error): number => warnings.push(warning)
+    ending(process.on('warning', hear), (each) => each.off('warning', hear))
+    new RedisStore({ client })
+    new RedisStore({ client })
+    await new Promise(setImmediate)
+    const ours = warnings.filter(({ code }) => code === 'LATCHKEY_REDIS_ERROR_LISTENER')
+    expect(ours.map(({ message }) => message)).toEqual([expect.stringContaining("client.on('error', (error) =>")])
   })
 
   test('keeps the listener that the application gave it, and gets no other', async () => {

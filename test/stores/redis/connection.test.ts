@@ -1,14 +1,16 @@
 import { inspect } from 'node:util'
 import { Redis } from 'ioredis'
+import { createClient } from 'redis'
 import { RedisStore } from 'latchkey/stores/redis'
+import { ManualClock } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
-import { newKey } from '../../../src/testing/conformance/samples.js'
+import { newKey, newRecord } from '../../../src/testing/conformance/samples.js'
 import type { Connection } from '../../../src/stores/redis/client.js'
 import { openConnection, openIoredis, openNodeRedis } from '../../../src/stores/redis/open.js'
 import { again } from '../../../src/stores/redis/retry.js'
 import { startRedis } from '../../support/redis-server.js'
 import { connections, ending, start } from './bench.js'
-import { proxyTo } from './proxy.js'
+import { proxyTo } from '../../support/tcp-proxy.js'
 
 const openers = [
   ['redis', openNodeRedis],
@@ -86,6 +88,15 @@ describe.each(openers)("the store's own connection, with the package %s", (_, op
     expect(proxy.seen('hgetall')).toBe(4)
   })
 
+  test('a connection that is lost while it says who it is, is opened again', async () => {
+    const server = await start({ args: ['--requirepass', 'right'] })
+    const proxy = ending(await proxyTo(server.port), (each) => each.stop())
+    const connection = open(proxy.url.replace('//', '//:right@'))
+    proxy.cut('right', 2, 'reset')
+    await expect.poll(() => ping(connection).catch(String), { timeout: 5000 }).toBe('PONG')
+    expect(proxy.seen('right')).toBe(3)
+  })
+
   test('a write whose connection is lost is not sent again', async () => {
     const server = await start()
     const proxy = ending(await proxyTo(server.port), (each) => each.stop())
@@ -141,20 +152,69 @@ describe('the package that is used', () => {
   })
 })
 
-describe('a wrong password', () => {
-  test.each(openers)('is never in the error, with the package %s', async (_, opener) => {
-    const server = await start({ args: ['--requirepass', 'right'] })
-    const url = `redis://:s3cretly@127.0.0.1:${server.port}`
-    const connection = ending(openConnection(url, [opener]), (each) => each.close())
-    const client = opener === openIoredis ? new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1 }) : undefined
-    const store = new RedisStore(client ? { client } : { url })
-    ending(store, (each) => each.close())
-    ending(client, (each) => each?.disconnect())
-    const error = await store.load(newKey()).catch((reason: unknown) => reason)
-    expect(error).toBeInstanceOf(Error)
-    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('s3cretly')
-    const reason = await connection.send(['ping']).catch((each: unknown) => each)
-    expect(String(reason)).toMatch(/WRONGPASS|NOAUTH/)
-    expect(String(reason)).not.toContain('s3cretly')
+describe('a user that Redis refuses', () => {
+  const refusals: readonly (readonly [string, string, string, RegExp])[] = [
+    [
+      'a wrong password',
+      ':s3cretly@',
+      'WRONGPASS|NOAUTH',
+      /does not take the user and password\. Give the right ones|or a wrong one/,
+    ],
+    ['no password', '', 'NOAUTH', /asks for a password, and was given none .*Give it in the URL/],
+    ['no right to read', 'blind:s3cretly@', 'NOPERM', /does not let its user .* rights that `docs/],
+    [
+      'no right to write in a script',
+      'reader:s3cretly@',
+      "can't run this command|ACL|NOPERM",
+      /does not let its user .* rights that `docs/,
+    ],
+  ]
+  const makers = [
+    ['url', (url: string) => ({ url })],
+    [
+      'client of redis',
+      (url: string) => ({ client: quiet(ending(createClient({ url }), (each) => each.isOpen && each.destroy())) }),
+    ],
+    [
+      'client of ioredis',
+      (url: string) => ({
+        client: quiet(ending(new Redis(url, { maxRetriesPerRequest: 0 }), (each) => each.disconnect())),
+      }),
+    ],
+  ] as const
+
+  function quiet<T extends { on(event: 'error', listener: () => void): unknown }>(client: T): T {
+    client.on('error', () => {})
+    return client
+  }
+
+  describe.each(refusals)('for %s', (_, user, said, says) => {
+    test.each(makers)(
+      'is said to the operator with what to do and without the password, by a %s',
+      async (_kind, make) => {
+        const server = await start()
+        await server.command(
+          'ACL',
+          'SETUSER',
+          'blind',
+          'on',
+          '>s3cretly',
+          '~*',
+          '+@connection',
+          '+info',
+          '+evalsha',
+          '+eval',
+        )
+        await server.command('ACL', 'SETUSER', 'reader', 'on', '>s3cretly', '~*', '+@all', '-hset')
+        await server.command('CONFIG', 'SET', 'requirepass', 'right')
+        const store = ending(new RedisStore(make(`redis://${user}127.0.0.1:${server.port}`)), (each) => each.close())
+        const clock = new ManualClock()
+        const call = user.startsWith('reader') ? store.create(newRecord(clock)) : store.load(newKey())
+        const error = await call.catch((reason: unknown) => reason)
+        expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', message: expect.stringMatching(says) })
+        expect(String((error as Error).cause)).toMatch(new RegExp(said))
+        expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('s3cretly')
+      },
+    )
   })
 })

@@ -1,5 +1,7 @@
 import type { Ability } from '../../../src/core/store.js'
-import { broken, type BrokenStore, brokenPair } from './build.js'
+import { newRecord } from '../../../src/testing/conformance/samples.js'
+import { ManualClock } from '../../../src/testing/manual-clock.js'
+import { broken, type BrokenStore, brokenPair, elsewhere } from './build.js'
 
 const SWEEPS = 'a sweep removes what has expired, says how much, and leaves the rest'
 const DECLARES = 'a store declares the abilities that it has, and no others'
@@ -11,10 +13,27 @@ export const abilityFaults: readonly BrokenStore[] = [
   broken('lacks a verb of an ability that it declares', DECLARES, () => ({ updateAll: undefined }) as object),
   broken('rotates and can not confirm', DECLARES, () => ({ confirm: undefined }) as object),
   broken('does not declare an ability that it has', DECLARES, () => ({
-    abilities: new Set<Ability>(['by-subject', 'rotating', 'closing']),
+    abilities: new Set<Ability>(['by-subject', 'rotating', 'probing', 'closing']),
   })),
   broken('declares an ability that nobody knows', DECLARES, (good) => ({
     abilities: new Set([...good.abilities, 'flying' as Ability]),
+  })),
+  broken('fails the second of two probes', 'a probe passes on a store at work, also several at once', () => {
+    let isUnderWay = false
+    return {
+      probe: async () => {
+        if (isUnderWay) throw new Error('UNIQUE constraint failed')
+        isUnderWay = true
+        await elsewhere()
+        isUnderWay = false
+      },
+    }
+  }),
+  broken('leaves its probe behind', 'a probe leaves nothing behind', (good, clock) => ({
+    probe: () => void good.create(newRecord(new ManualClock(clock()))),
+  })),
+  broken('answers a probe when it is closed', 'every verb of a closed store throws STORE_CLOSED', () => ({
+    probe: () => {},
   })),
   broken('fails when it is closed twice', 'closing twice is not an error', (good) => {
     let isClosed = false

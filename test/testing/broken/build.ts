@@ -6,7 +6,7 @@ import {
   type RecordTimes,
   type SessionRecord,
 } from '../../../src/core/record.js'
-import type { BySubject, Closing, Rotating, SessionStore, Sweeping } from '../../../src/core/store.js'
+import type { BySubject, Closing, Probing, Rotating, SessionStore, Sweeping } from '../../../src/core/store.js'
 import { MemoryStore } from '../../../src/stores/memory.js'
 import type { StoreConformanceOptions } from '../../../src/testing/conformance.js'
 
@@ -19,7 +19,7 @@ export interface BrokenStore extends Pick<StoreConformanceOptions, 'open' | 'ope
 }
 
 /** A store with every ability. */
-export type Verbs = SessionStore & BySubject & Rotating & Sweeping & Closing
+export type Verbs = SessionStore & BySubject & Rotating & Sweeping & Probing & Closing
 
 /** What is inside of a broken store: a memory store, and what faults need to reach around its verbs. */
 export class SoundStore extends MemoryStore {
@@ -128,6 +128,7 @@ function verbsOf(good: SoundStore): Verbs {
     revokeAll: (subject, exceptHandle) => good.revokeAll(subject, exceptHandle),
     updateAll: (subject, patch) => good.updateAll(subject, patch),
     sweep: (limit) => good.sweep(limit),
+    probe: () => good.probe(),
     close: () => good.close(),
   }
 }

@@ -5,12 +5,16 @@ import { SqliteStore } from 'latchkey/stores/sqlite'
 import { keptSecret } from './data-folder.js'
 import type { PortalConfig } from './settings.js'
 
-/** Sessions in the Redis at `REDIS_URL`, or in SQLite in the data folder. Everything else is Latchkey's default. */
+/**
+ * Sessions in the Redis at `REDIS_URL`, or in SQLite in the data folder. A portal whose Redis is away starts all the same, and
+ * has it once it is there. Everything else is Latchkey's default.
+ */
 export function sessionOptions(config: PortalConfig): SessionModuleOptions {
   const dataFolder = config.get('dataFolder', { infer: true })
   const redisUrl = config.get('redisUrl', { infer: true })
   return {
     secret: config.get('sessionSecret', { infer: true }) ?? keptSecret(dataFolder),
     store: redisUrl ? new RedisStore({ url: redisUrl }) : new SqliteStore({ path: join(dataFolder, 'sessions.db') }),
+    startWithoutStore: true,
   }
 }

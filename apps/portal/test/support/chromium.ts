@@ -11,8 +11,13 @@ const ARGS = [
   '--disable-sync',
 ]
 
-/** The browser at `CHROMIUM`, or on the PATH. Each of its contexts is a browser that was never used before. */
-export function startChromium(): Promise<Browser> {
+/**
+ * The browser at `CHROMIUM`, or on the PATH. Each of its contexts is a browser that was never used before.
+ *
+ * @param hosts - names that lead to this machine, such as `*.test`
+ */
+export function startChromium(hosts?: string): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] || findCommand(['chromium', 'chromium-browser', 'google-chrome'])
-  return chromium.launch({ executablePath, args: ARGS })
+  const rules = hosts === undefined ? [] : [`--host-resolver-rules=MAP ${hosts} 127.0.0.1`]
+  return chromium.launch({ executablePath, args: [...ARGS, ...rules] })
 }

@@ -1,0 +1,82 @@
+import type { RequestHandler } from 'express'
+import { MemoryStore } from 'latchkey/stores/memory'
+import { CookieAgent, FailingStore } from 'latchkey/testing'
+import { afterEach, describe, expect, test } from 'vitest'
+import { ANSWERED, platforms, type TestApp } from '../support/platforms.js'
+
+const secret = 's'.repeat(32)
+const trusted = 'https://app.example.com'
+
+describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
+  let app: TestApp
+  let store: FailingStore
+
+  afterEach(() => app.close())
+
+  /** An application in which something before the sessions sets a header, as CORS does. */
+  async function start(): Promise<CookieAgent> {
+    store = new FailingStore(new MemoryStore())
+    const cors: RequestHandler = (_request, response, next) => {
+      response.setHeader('X-Before', 'kept')
+      next()
+    }
+    app = await platform.start(
+      { secret, store, log: false, trustedOrigins: [trusted] },
+      {
+        'GET /set': ({ session }) => void (session['count'] = Number(session['count'] ?? 0) + 1),
+        'POST /set': ({ session }) => void (session['count'] = 1),
+        'GET /raw': ({ session, raw: { res } }) => {
+          session['count'] = 2
+          res.writeHead(200, { 'X-With-Head': 'kept', 'Content-Language': 'en' })
+          res.end('done')
+          return ANSWERED
+        },
+      },
+      {
+        before: [cors],
+        plugins: {
+          before: async (fastify) => {
+            fastify.addHook('onRequest', async (_request, reply) => void reply.header('x-before', 'kept'))
+          },
+        },
+      },
+    )
+    const browser = new CookieAgent(app.base)
+    expect((await browser.get('/set')).status).toBe(200)
+    return browser
+  }
+
+  test('are those that were set before, where the session could not be loaded', async () => {
+    const browser = await start()
+    store.failWith(new Error('away'))
+    const response = await browser.get('/set')
+    expect([response.status, response.headers.get('x-before')]).toEqual([503, 'kept'])
+  })
+
+  test('are those that were set before, where it could not be saved', async () => {
+    const browser = await start()
+    store.failWith(new Error('away'), ['update'])
+    const response = await browser.get('/set')
+    expect([response.status, response.headers.get('x-before')]).toEqual([503, 'kept'])
+  })
+
+  test('are those that a handler gave with its head, but for what its body was', async () => {
+    const browser = await start()
+    store.failWith(new Error('away'), ['update'])
+    const { status, headers } = await browser.get('/raw')
+    expect([status, headers.get('x-with-head'), headers.get('content-language')]).toEqual([503, 'kept', null])
+  })
+
+  test('let pages of a trusted origin read it, and no others', async () => {
+    const browser = await start()
+    store.failWith(new Error('away'))
+    const asked = async (origin: string): Promise<unknown> => {
+      const { status, headers } = await fetch(`${app.base}/set`, {
+        headers: { origin, cookie: `sessionId=${browser.cookie('sessionId')}` },
+      })
+      return [status, headers.get('access-control-allow-origin'), headers.get('access-control-allow-credentials')]
+    }
+    expect(await asked(trusted)).toEqual([503, trusted, 'true'])
+    expect(await asked('https://other.example.com')).toEqual([503, null, null])
+  })
+})
