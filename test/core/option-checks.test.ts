@@ -46,7 +46,11 @@ describe('a store', () => {
       refused(/^The store given declares no `abilities`\. A store with none has an empty set\./),
     )
     for (const none of [null, 'redis'])
-      expect(() => resolve({ store: none })).toThrow(refused(/^Sessions need a store/))
+      expect(() => resolve({ store: none })).toThrow(
+        refused(
+          /^Sessions need a store\. Pass `store`: a RedisStore from .*redis', a SqliteStore from .*sqlite', or a MemoryStore from .*memory'\.$/,
+        ),
+      )
   })
 
   test.each([

@@ -60,6 +60,7 @@ describe('the options of the cookie', () => {
     [{ name: '=a' }, /^cookie\.name is "=a"/],
     [{ name: 5 }, /^cookie\.name is 5\. Give letters/],
     [{ path: 'app' }, /^cookie\.path is "app"\. Give a path that begins with \/ and has no semicolon/],
+    [{ path: 'app/x' }, /^cookie\.path is "app\/x"/],
     [{ path: '/a;b' }, /^cookie\.path/],
     [{ path: '/a\n' }, /^cookie\.path/],
     [{ path: '/\u00e9' }, /^cookie\.path/],
