@@ -42,12 +42,23 @@ const INTERVAL = 10_000
 /** How often an event may have a line. The others come one by one and always have one. */
 const AT_MOST: Readonly<Partial<Record<LogFields['type'], number>>> = {
   'store-failed': INTERVAL,
-  'commit-failed': INTERVAL,
   'record-unreadable': INTERVAL,
   'reuse-detected': INTERVAL,
   'cross-site-refused': INTERVAL,
   'option-failed': INTERVAL,
   'cookie-undeliverable': Infinity,
+}
+
+/** Why a commit may fail by what a client does, as often as it likes. */
+const BY_CLIENTS: ReadonlySet<string | undefined> = new Set([
+  'SESSION_TOO_LARGE',
+  'SESSION_LIMIT_REACHED',
+  'SESSION_GONE',
+])
+
+function intervalOf({ type, code }: LogFields): number {
+  if (type === 'commit-failed') return BY_CLIENTS.has(code) ? INTERVAL : 0
+  return AT_MOST[type] ?? 0
 }
 
 /** Writes what an operator must see, once where it comes again and again. */
@@ -73,7 +84,7 @@ export class LogLines {
     const now = performance.now()
     const topic = `${fields.type} ${fields.code ?? ''}`
     const last = this.#last.get(topic)
-    if (last && now - last.at < (AT_MOST[fields.type] ?? 0)) {
+    if (last && now - last.at < intervalOf(fields)) {
       last.more++
       return
     }
