@@ -165,12 +165,16 @@ describe('an answer of a store', () => {
     const store = new FailingStore(new MemoryStore())
     store.hang()
     const told: unknown[] = []
-    const calls = new StoreCalls(store, 20, (name, error) => told.push([name, error.message, String(error.cause)]))
+    const calls = new StoreCalls(store, 20, {
+      failed: (name, error) => void told.push([name, error.message, String(error.cause)]),
+      down: () => {},
+      up: () => {},
+    })
     await expect(call(calls)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
     expect(told).toEqual([
       [
         verb,
-        `The session store "memory" did not ${verb}. See the cause; the request was refused and nothing was half saved.`,
+        `The session store "memory" did not ${verb}. See the cause. Nothing was half saved.`,
         'Error: No answer within 20 ms.',
       ],
     ])
