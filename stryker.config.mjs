@@ -9,7 +9,17 @@ export default {
   // A machine that is busy must not look like a mutant that never ends.
   timeoutMS: 30_000,
   dryRunTimeoutMinutes: 10,
-  ignorePatterns: ['.stryker-tmp', 'apps', 'benchmarks', 'data', 'dist', 'docs', 'reports', 'test/nest-11', 'test/package'],
+  ignorePatterns: [
+    '.stryker-tmp',
+    'apps',
+    'benchmarks',
+    'data',
+    'dist',
+    'docs',
+    'reports',
+    'test/nest-11',
+    'test/package',
+  ],
   incremental: true,
   incrementalFile: 'reports/mutation/incremental.json',
   reporters: ['progress-append-only', 'clear-text', 'html', 'json'],

@@ -23,13 +23,20 @@ export default defineConfig({
   },
   test: {
     testTimeout: 10_000,
-    include: ['test/core/**/*.test.ts', 'test/http/**/*.test.ts', 'test/acceptance/**/*.test.ts'],
+    include: [
+      'test/{acceptance,core,hostile,http,observability}/**/*.test.ts',
+      'test/outages/{clock,policy,stop}.test.ts',
+      'test/stores/memory.test.ts',
+    ],
     exclude: [
       ...configDefaults.exclude,
       // With Nest.
       'test/acceptance/{recipe,service}.test.ts',
       // With a Redis server or a SQLite file.
       'test/acceptance/{redis-stops,round-trips,store-failure}.test.ts',
+      'test/observability/swept.test.ts',
+      // These take seconds, replace what the thread has loaded, or look at the tests themselves.
+      'test/hostile/{floods,headers,signature-timing,stolen-store,told}.test.ts',
     ],
     env: { STORES: 'memory' },
     isolate: false,
