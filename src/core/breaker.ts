@@ -83,8 +83,9 @@ export class Breaker {
       return this.#schedule(Math.min(pause * 2, MAX_PAUSE))
     }
     const downFor = this.downFor
+    if (this.#isClosed || downFor === undefined) return
     this.#downSince = undefined
     this.#failures = 0
-    if (downFor !== undefined && !this.#isClosed) this.#listener.up(downFor)
+    this.#listener.up(downFor)
   }
 }

@@ -42,6 +42,7 @@ const INTERVAL = 10_000
 /** How often an event may have a line. The others come one by one and always have one. */
 const AT_MOST: Readonly<Partial<Record<LogFields['type'], number>>> = {
   'store-failed': INTERVAL,
+  'commit-failed': INTERVAL,
   'record-unreadable': INTERVAL,
   'reuse-detected': INTERVAL,
   'cross-site-refused': INTERVAL,
@@ -52,7 +53,8 @@ const AT_MOST: Readonly<Partial<Record<LogFields['type'], number>>> = {
 /** Writes what an operator must see, once where it comes again and again. */
 export class LogLines {
   readonly #log: SessionLog
-  readonly #last = new Map<LogFields['type'], { readonly at: number; more: number }>()
+  /** By type and code: one fault must not hide another. */
+  readonly #last = new Map<string, { readonly at: number; more: number }>()
 
   constructor(log: SessionLog) {
     this.#log = log
@@ -66,15 +68,16 @@ export class LogLines {
     this.seldom(line, { level, type: event.type, ...fieldsOf(event) })
   }
 
-  /** Writes a line if it is time for one of its type. */
+  /** Writes a line if it is time for one of its type and code. */
   seldom(line: string, fields: LogFields): void {
     const now = performance.now()
-    const last = this.#last.get(fields.type)
+    const topic = `${fields.type} ${fields.code ?? ''}`
+    const last = this.#last.get(topic)
     if (last && now - last.at < (AT_MOST[fields.type] ?? 0)) {
       last.more++
       return
     }
-    this.#last.set(fields.type, { at: now, more: 0 })
+    this.#last.set(topic, { at: now, more: 0 })
     const more = last?.more ?? 0
     if (more === 0) this.write(line, fields)
     else this.write(`${line} (${more} more since the last line.)`, { ...fields, more })

@@ -171,6 +171,18 @@ describe('a store that is down', () => {
     expect(it.store.calls.load).toBe(5)
   })
 
+  test('stays down when it was closed during a try', async () => {
+    const it = setUp()
+    await takeDown(it)
+    it.store.heal()
+    const gate = it.store.hold('load')
+    await vi.advanceTimersByTimeAsync(100)
+    await it.calls.close()
+    gate.open()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect([it.told.at(-1), it.calls.downFor]).toEqual(['down STORE_UNAVAILABLE', 1100])
+  })
+
   test('is back for who checks it, whatever the state', async () => {
     const it = setUp()
     await takeDown(it)

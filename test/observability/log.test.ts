@@ -107,6 +107,13 @@ describe('what may come with every request', () => {
     expect(lines).toEqual([['It is Secure.', { level: 'error', type: 'cookie-undeliverable', code: error.code }]])
   })
 
+  test('has a line for each code, whoever else has filled the log', () => {
+    const { lines, emit } = logged()
+    const codes = ['SESSION_TOO_LARGE', 'SESSION_TOO_LARGE', 'VALUE_NOT_STORABLE', 'SESSION_TOO_LARGE'] as const
+    for (const code of codes) emit({ type: 'commit-failed', error: new SessionError(code, 'Not saved.') })
+    expect(lines.map(([, { code }]) => code)).toEqual(['SESSION_TOO_LARGE', 'VALUE_NOT_STORABLE'])
+  })
+
   test('but what is lost has a line each time', () => {
     const { lines, emit } = logged()
     const error = new SessionError('HEADERS_SENT', 'Too late.')

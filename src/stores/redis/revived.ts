@@ -111,8 +111,12 @@ export class Revived implements Connection {
     this.#waiting.clear()
     this.#silence = 0
     this.#hasMissed = false
-    this.#line = this.#another()
-    dead.drop()
+    try {
+      this.#line = this.#another()
+      dead.drop()
+    } catch {
+      // A client of the application that can't be duplicated or left: it stays in use, and is looked at again.
+    }
     const error = new SilentError()
     for (const { reject } of given) reject(error)
   }
