@@ -16,6 +16,7 @@ export default defineConfig({
     alias: [
       { find: /^latchkey$/, replacement: here('./src/index.ts') },
       { find: /^latchkey\/core$/, replacement: here('./src/core/index.ts') },
+      { find: /^latchkey\/opentelemetry$/, replacement: here('./src/observe/opentelemetry.ts') },
       { find: /^latchkey\/testing$/, replacement: here('./src/testing/index.ts') },
       { find: /^latchkey\/(express|fastify)$/, replacement: here('./src/http/$1.ts') },
       { find: /^latchkey\/stores\/(memory|sqlite|redis)$/, replacement: here('./src/stores/$1.ts') },
@@ -23,13 +24,20 @@ export default defineConfig({
   },
   test: {
     testTimeout: 10_000,
-    include: ['test/core/**/*.test.ts', 'test/http/**/*.test.ts', 'test/acceptance/**/*.test.ts'],
+    include: [
+      'test/{acceptance,core,hostile,http,observability}/**/*.test.ts',
+      'test/outages/{clock,policy,stop}.test.ts',
+      'test/stores/memory.test.ts',
+    ],
     exclude: [
       ...configDefaults.exclude,
       // With Nest.
       'test/acceptance/{recipe,service}.test.ts',
       // With a Redis server or a SQLite file.
       'test/acceptance/{redis-stops,round-trips,store-failure}.test.ts',
+      'test/observability/swept.test.ts',
+      // These take seconds, replace what the thread has loaded, or look at the tests themselves.
+      'test/hostile/{floods,headers,signature-timing,stolen-store,told}.test.ts',
     ],
     env: { STORES: 'memory' },
     isolate: false,
