@@ -242,7 +242,7 @@ export class Door {
     if (origin !== undefined && !response.hasHeader('Access-Control-Allow-Origin')) {
       response.setHeader('Access-Control-Allow-Origin', origin)
       response.setHeader('Access-Control-Allow-Credentials', 'true')
-      response.setHeader('Vary', 'Origin')
+      response.appendHeader('Vary', 'Origin')
     }
     answer(response, failure)
   }

@@ -18,6 +18,7 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
     store = new FailingStore(new MemoryStore())
     const cors: RequestHandler = (_request, response, next) => {
       response.setHeader('X-Before', 'kept')
+      response.setHeader('Vary', 'Accept-Encoding')
       next()
     }
     app = await platform.start(
@@ -36,7 +37,9 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
         before: [cors],
         plugins: {
           before: async (fastify) => {
-            fastify.addHook('onRequest', async (_request, reply) => void reply.header('x-before', 'kept'))
+            fastify.addHook('onRequest', async (_request, reply) => {
+              reply.header('x-before', 'kept').header('vary', 'Accept-Encoding')
+            })
           },
         },
       },
@@ -74,9 +77,10 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
       const { status, headers } = await fetch(`${app.base}/set`, {
         headers: { origin, cookie: `sessionId=${browser.cookie('sessionId')}` },
       })
-      return [status, headers.get('access-control-allow-origin'), headers.get('access-control-allow-credentials')]
+      const told = ['access-control-allow-origin', 'access-control-allow-credentials', 'vary']
+      return [status, ...told.map((name) => headers.get(name))]
     }
-    expect(await asked(trusted)).toEqual([503, trusted, 'true'])
-    expect(await asked('https://other.example.com')).toEqual([503, null, null])
+    expect(await asked(trusted)).toEqual([503, trusted, 'true', 'Accept-Encoding, Origin'])
+    expect(await asked('https://other.example.com')).toEqual([503, null, null, 'Accept-Encoding'])
   })
 })
