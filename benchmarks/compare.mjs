@@ -8,6 +8,8 @@
 // bare frameworks of them. MANY is the number of sessions among which reading one is compared with 1,000; 0 leaves that out.
 // SMOKE shows that everything runs, with a few requests of each kind.
 //
+// BENCH_NODE_OPTIONS gives the servers options of Node, such as "--cpu-prof --cpu-prof-dir=profiles".
+//
 // Uses the built library and loopback alone, starts its own Redis, and leaves nothing else behind.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -54,6 +56,7 @@ const full = {
   stored: 1000,
   times: 200,
   delayed: 300,
+  sessions: undefined,
   few: 1000,
   many,
 }
@@ -64,6 +67,7 @@ const few = {
   stored: 100,
   times: 3,
   delayed: 20,
+  sessions: { small: 32, large: 32 },
   few: 100,
   many: Math.min(many, 200),
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 /** How long a child may take for one answer, in milliseconds, unless it is told otherwise. */
 const PATIENCE = 120_000
 
-/** @typedef {{ ask(name: string, question?: object, patience?: number): Promise<any>, stop(): Promise<void> }} Child */
+/** @typedef {{ ask(name: string, question?: object, patience?: number): Promise<any>, end(): Promise<void>, stop(): Promise<void> }} Child */
 
 /**
  * Starts a module as a process that answers what it is asked (see `answers`). It ends when told to, and with this process.
@@ -51,6 +51,13 @@ export async function startChild(module, { execArgv = [], env = {} } = {}) {
         if (!child.connected) waiting.get(id).reject(new Error(`${module} has ended. It said: ${said}`))
         else child.send({ id, name, question })
       })
+    },
+    /** Lets it end as a process does that has nothing left to do, and makes it if it doesn't. */
+    async end() {
+      const late = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      if (child.connected) child.disconnect()
+      await ended
+      clearTimeout(late)
     },
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')

@@ -9,7 +9,7 @@ import { time } from './time.mjs'
  * @param {import('./ground.mjs').Ground} ground
  * @returns {Promise<Record<string, Record<string, import('./time.mjs').Figures[]>>>} by variant and scenario, in the order of rounds
  */
-export async function measureRounds(ground, variants, { rounds, requests, warmUp, say }) {
+export async function measureRounds(ground, variants, { rounds, requests, warmUp, sessions, say }) {
   const all = Object.fromEntries(variants.map(({ name }) => [name, {}]))
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? variants : variants.toReversed()
@@ -19,7 +19,7 @@ export async function measureRounds(ground, variants, { rounds, requests, warmUp
         const served = await serve(variant, settings)
         try {
           const names = scenariosOf(variant)
-          const figures = await time(served, ground.load, variant, { names, requests, warmUp })
+          const figures = await time(served, ground.load, variant, { names, requests, warmUp, sessions })
           for (const name of names) (all[variant.name][name] ??= []).push(figures[name])
         } finally {
           await served.close()

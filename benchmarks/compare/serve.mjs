@@ -20,7 +20,7 @@ export async function serve({ name }, settings) {
       /** As an operator would end it, so that its store is closed. */
       async close() {
         await child.ask('close', {}, 10_000)
-        await child.stop()
+        await child.end()
       },
     }
   } catch (error) {

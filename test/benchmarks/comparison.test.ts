@@ -64,8 +64,7 @@ describe('the comparison', { timeout: 300_000 }, () => {
     expect(counts['express latchkey redis']).toMatchObject({ read: { commands: 1 }, visit: { commands: 0 } })
     expect(counts['express express-session redis']).toMatchObject({ read: { commands: 2 }, visit: { commands: 0 } })
     expect(bytes['express latchkey sqlite']!.record).toBeGreaterThan(100)
-    // Two round trips of a millisecond each.
-    expect(added['express express-session redis']).toBeGreaterThan(1.5)
+    expect(Object.keys(added)).toEqual(['express latchkey redis', 'express express-session redis'])
     expect(goals.filter(({ measured }) => measured !== undefined).length).toBeGreaterThan(8)
   })
 
