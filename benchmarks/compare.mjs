@@ -4,8 +4,8 @@
 //   node benchmarks/compare.mjs --smoke [--only PART,PART]
 //
 // Checks first that every variant does what is measured, then measures. Writes comparison.json, comparison.md and
-// comparison.svg to OUT. ONLY takes the variants with one of these parts in their names, such as "express latchkey", and the
-// bare frameworks of them. MANY is the number of sessions among which reading one is compared with 1,000; 0 leaves that out.
+// comparison.svg to OUT. ONLY takes the variants with one of these parts in their names, such as "express latchkey" or
+// "nest-", and the bare frameworks of them. MANY is the number of sessions among which reading one is compared with 1,000; 0 leaves that out.
 // SMOKE shows that everything runs, with a few requests of each kind.
 //
 // BENCH_NODE_OPTIONS gives the servers options of Node, such as "--cpu-prof --cpu-prof-dir=profiles".

@@ -58,13 +58,13 @@ function variant(on, libraryName, store) {
 }
 
 /**
- * The variants that are asked for by parts of their names, each with the bare framework that it is measured over; all
+ * The variants that are asked for by parts of their names, from the beginning of a word on, each with the bare framework that it is measured over; all
  * without such parts.
  */
 export function chosen(only, isThere = (/** @type {Variant} */ _variant) => true) {
   const there = variants.filter(isThere)
   if (only.length === 0) return there
-  const named = there.filter(({ name }) => only.some((part) => name.includes(part)))
+  const named = there.filter(({ name }) => only.some((part) => ` ${name}`.includes(` ${part}`)))
   if (named.length === 0) throw new Error(`No variant has ${only.join(' or ')} in its name.`)
   const on = new Set(named.map((each) => each.platform))
   return there.filter((each) => named.includes(each) || (each.isBare && on.has(each.platform)))
