@@ -52,7 +52,7 @@ if (!Number.isSafeInteger(many) || many % 10 !== 0 || (many !== 0 && many < 1000
 const full = {
   rounds,
   requests,
-  warmUp: Math.ceil(requests / 4),
+  warmUp: Math.ceil(requests / 2),
   stored: 1000,
   times: 200,
   delayed: 300,

@@ -1,10 +1,10 @@
 import { CONNECTIONS, pagesOf } from './scenarios.mjs'
 
 /**
- * What a measurement found: processor time of the server's process for one request, in microseconds; requests in a second;
- * latency in milliseconds.
+ * What a measurement found: processor time of the server's process for one request, in microseconds, and the part of it
+ * that is not spent in the system; requests in a second; latency in milliseconds.
  *
- * @typedef {{ processor: number, throughput: number, p50: number, p99: number }} Figures
+ * @typedef {{ processor: number, user: number, throughput: number, p50: number, p99: number }} Figures
  */
 
 /**
@@ -25,7 +25,8 @@ export async function time(served, load, variant, { names, requests, warmUp, ses
     const begin = await served.ask('begin')
     const { seconds, p50, p99, requests: made } = await load.ask('run', { requests, page: pages[name] })
     const end = await served.ask('end')
-    figures[name] = { processor: (end.processor - begin.processor) / made, throughput: made / seconds, p50, p99 }
+    const spent = (of) => (end[of] - begin[of]) / made
+    figures[name] = { processor: spent('processor'), user: spent('user'), throughput: made / seconds, p50, p99 }
   }
   return figures
 }
