@@ -3,7 +3,8 @@ import { isPromise } from '../core/calls.js'
 import type { Awaitable } from '../core/store.js'
 import { answer, type Failure } from './failure.js'
 import { changeHead, takeHeaders, type HeadChanges } from './head.js'
-import { assertSendableChunk, assertSendableHead } from './sendable.js'
+import { type Method, type Methods, TAKER, type Taker, type TakenResponse, takeMethods } from './methods.js'
+import { assertSendableChunk, assertSendableHead, assertSendableStatus } from './sendable.js'
 
 /** Whose work must be done before the head of an answer leaves. */
 export interface HeadKeeper {
@@ -23,11 +24,7 @@ export interface HeadKeeper {
   failedLate(error: unknown): void
 }
 
-type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Call = readonly [method: Method, args: readonly unknown[]]
-type AnyFunction = (this: unknown, ...args: never[]) => unknown
-
-const HOLD = Symbol('latchkey.hold')
 
 /**
  * Holds the head of a response until the keeper's work is done: whatever would send it (`writeHead`, `write`, `end`,
@@ -35,43 +32,24 @@ const HOLD = Symbol('latchkey.hold')
  */
 export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
   const held = response as HeldResponse
-  held[HOLD] = new Hold(held, keeper)
-  held.writeHead = heldWriteHead as typeof held.writeHead
-  held.write = heldWrite as typeof held.write
-  held.end = heldEnd as typeof held.end
-  held.flushHeaders = heldFlushHeaders
+  const hold = new Hold(held, keeper, takeMethods(response))
+  held[TAKER] = hold
   // A client that left while the session was loaded is gone already.
-  if (response.closed || response.destroyed) held[HOLD].clientGone()
-  else held.once('close', closed)
+  if (response.closed || response.destroyed) hold.clientGone()
+  else held.on('close', closed)
 }
 
 /** Whether a token could still reach the client: the head has not left, and the client is there. */
 export function isHeadHeld(response: ServerResponse): boolean {
-  return (response as HeldResponse)[HOLD]?.isReachable ?? false
+  return (response as HeldResponse)[TAKER]?.isReachable ?? false
 }
 
-interface HeldResponse extends ServerResponse {
-  [HOLD]?: Hold
-}
-
-function heldWriteHead(this: HeldResponse, ...args: unknown[]): unknown {
-  return this[HOLD]!.call('writeHead', args)
-}
-
-function heldWrite(this: HeldResponse, ...args: unknown[]): unknown {
-  return this[HOLD]!.call('write', args)
-}
-
-function heldEnd(this: HeldResponse, ...args: unknown[]): unknown {
-  return this[HOLD]!.call('end', args)
-}
-
-function heldFlushHeaders(this: HeldResponse): void {
-  this[HOLD]!.call('flushHeaders', [])
+interface HeldResponse extends TakenResponse {
+  [TAKER]?: Hold
 }
 
 function closed(this: HeldResponse): void {
-  this[HOLD]!.clientGone()
+  this[TAKER]!.clientGone()
 }
 
 /**
@@ -83,27 +61,22 @@ function closed(this: HeldResponse): void {
  */
 type State = 'held' | 'waiting' | 'open' | 'ending' | 'over'
 
-class Hold {
+class Hold implements Taker {
+  readonly originals: Methods
   readonly #response: HeldResponse
   readonly #keeper: HeadKeeper
-  readonly #originals: Readonly<Record<Method, AnyFunction>>
   #state: State = 'held'
-  #queue: Call[] = []
+  #queue: Call[] = NO_CALLS
   #status: { readonly code: number; readonly message: string } | undefined
   #isEnded = false
   #isEndSettled = false
   #isClosed = false
   #isRefused = false
 
-  constructor(response: HeldResponse, keeper: HeadKeeper) {
+  constructor(response: HeldResponse, keeper: HeadKeeper, originals: Methods) {
     this.#response = response
     this.#keeper = keeper
-    this.#originals = {
-      writeHead: response.writeHead,
-      write: response.write as AnyFunction,
-      end: response.end as AnyFunction,
-      flushHeaders: response.flushHeaders,
-    }
+    this.originals = originals
   }
 
   get isReachable(): boolean {
@@ -140,7 +113,8 @@ class Hold {
 
   #firstCall(method: Method, args: readonly unknown[]): unknown {
     const status = method === 'writeHead' ? args[0] : this.#response.statusCode
-    assertSendableHead(method === 'writeHead' ? args : [status])
+    if (method === 'writeHead') assertSendableHead(args)
+    else assertSendableStatus(status)
     let settled: Awaitable<void>
     try {
       settled = this.#keeper.settle(status as number)
@@ -196,6 +170,7 @@ class Hold {
   #enqueue(method: Method, args: readonly unknown[]): unknown {
     if (this.#isEnded) return this.#ignore(method, args)
     if (method === 'end') this.#isEnded = true
+    if (this.#queue === NO_CALLS) this.#queue = []
     this.#queue.push([method, args])
     return method === 'write' ? false : this.#response
   }
@@ -204,7 +179,7 @@ class Hold {
     this.#looksAsItIs()
     this.#state = 'open'
     const queue = this.#queue
-    this.#queue = []
+    this.#queue = NO_CALLS
     let flows = false
     try {
       queue.forEach(([method, args], index) => {
@@ -223,12 +198,12 @@ class Hold {
     this.#looksAsItIs()
     const failure = this.#keeper.refuse(error)
     const queue = this.#queue
-    this.#queue = []
+    this.#queue = NO_CALLS
     if (head?.[0] === 'writeHead') takeHeaders(this.#response, head[1])
     this.#isRefused = true
     this.#keeper.headGone()
     this.#state = 'open'
-    if (!this.#isClosed) answer(this.#response, failure, this.#originals)
+    if (!this.#isClosed) answer(this.#response, failure, this.originals)
     this.#state = 'over'
     for (const [, args] of queue) callBack(args)
     // Whoever pipes into the response goes on to its end, into nothing.
@@ -286,7 +261,7 @@ class Hold {
   }
 
   #original(method: Method, args: readonly unknown[]): unknown {
-    return this.#originals[method].apply(this.#response, args as never[])
+    return this.originals[method].apply(this.#response, args as never[])
   }
 
   #ignore(method: Method, args: readonly unknown[]): unknown {
@@ -295,6 +270,9 @@ class Hold {
   }
 }
 
+/** Nothing waits: as nothing does at most responses. Never changed. */
+const NO_CALLS: Call[] = []
+
 /** What a response says of itself while its head is held. */
 const LOOKS_SENT: PropertyDescriptorMap = {
   headersSent: { configurable: true, enumerable: true, get: () => true },
@@ -302,7 +280,7 @@ const LOOKS_SENT: PropertyDescriptorMap = {
     configurable: true,
     enumerable: true,
     get(this: HeldResponse) {
-      return this[HOLD]!.hasEnd
+      return this[TAKER]!.hasEnd
     },
   },
 }

@@ -1,0 +1,115 @@
+import type { ServerResponse } from 'node:http'
+
+/** What sends the head of a response. */
+export type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
+
+/** These methods of a response, by their names. */
+export type Methods = Readonly<Record<Method, (this: unknown, ...args: never[]) => unknown>>
+
+/** Is called instead of the methods of the response that it is put on. */
+export interface Taker {
+  /** What the methods of its response were. */
+  readonly originals: Methods
+  call(method: Method, args: readonly unknown[]): unknown
+}
+
+/** Where a response has its taker. */
+export const TAKER: unique symbol = Symbol('latchkey.taker')
+
+/** A response that may have one. */
+export interface TakenResponse extends ServerResponse {
+  [TAKER]?: Taker
+}
+
+/**
+ * Has the taker of a response called instead of its methods, once it has one.
+ *
+ * The methods are put on the class of the response, Node's as a rule, once: on every single response they would cost as
+ * much as half of what a session costs. Responses without a taker do there what they did before. One with methods that
+ * somebody has put on it already, as a middleware does that compresses, gets them itself.
+ *
+ * Anything nearer to the response than its class is no place for them: an Express app gives every response that it
+ * handles a prototype of its own, so one that goes from an app into another leaves the first one's behind.
+ *
+ * @returns what the methods were
+ */
+export function takeMethods(response: ServerResponse): Methods {
+  for (const { methods, originals } of SHARED) if (hasMethods(response, methods)) return originals
+  return shareMethods(response) ?? ownMethods(response)
+}
+
+/** The methods of a class, and what they were. */
+interface Shared {
+  readonly base: object
+  readonly methods: Methods
+  readonly originals: Methods
+}
+
+/** One for each class of responses. */
+const SHARED: Shared[] = []
+
+const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const
+
+function shareMethods(response: ServerResponse): Methods | undefined {
+  let base: object | null = response
+  while (base !== null && !Object.hasOwn(base, 'writeHead')) base = Object.getPrototypeOf(base) as object | null
+  if (base === null || !isClass(base) || !hasMethods(response, base as Methods)) return undefined
+  const originals = methodsOf(base as Methods)
+  const methods = methodsOver(originals)
+  for (const name of METHODS) {
+    Object.defineProperty(base, name, { configurable: true, writable: true, enumerable: true, value: methods[name] })
+  }
+  // Where somebody has put theirs over ours, these are over theirs.
+  const known = SHARED.findIndex((shared) => shared.base === base)
+  SHARED.splice(known < 0 ? SHARED.length : known, 1, { base, methods, originals })
+  return originals
+}
+
+function isClass(prototype: object): boolean {
+  const maker = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value as { prototype?: unknown } | undefined
+  return maker?.prototype === prototype && Object.isExtensible(prototype)
+}
+
+function ownMethods(response: ServerResponse): Methods {
+  const originals = methodsOf(response as unknown as Methods)
+  Object.assign(response, OWN)
+  return originals
+}
+
+function methodsOf({ writeHead, write, end, flushHeaders }: Methods): Methods {
+  return { writeHead, write, end, flushHeaders }
+}
+
+function hasMethods(response: object, { writeHead, write, end, flushHeaders }: Methods): boolean {
+  const has = response as Methods
+  return has.end === end && has.writeHead === writeHead && has.write === write && has.flushHeaders === flushHeaders
+}
+
+/** @param shared - what is called of a response whose taker has not these methods for its originals */
+function methodsOver(shared: Methods | undefined): Methods {
+  const takerOf = (response: TakenResponse): Taker | undefined => {
+    const taker = response[TAKER]
+    return taker !== undefined && (shared === undefined || taker.originals === shared) ? taker : undefined
+  }
+  return {
+    writeHead(this: TakenResponse, ...args: never[]) {
+      const taker = takerOf(this)
+      return taker === undefined ? shared?.writeHead.apply(this, args) : taker.call('writeHead', args)
+    },
+    write(this: TakenResponse, ...args: never[]) {
+      const taker = takerOf(this)
+      return taker === undefined ? shared?.write.apply(this, args) : taker.call('write', args)
+    },
+    end(this: TakenResponse, ...args: never[]) {
+      const taker = takerOf(this)
+      return taker === undefined ? shared?.end.apply(this, args) : taker.call('end', args)
+    },
+    flushHeaders(this: TakenResponse, ...args: never[]) {
+      const taker = takerOf(this)
+      return taker === undefined ? shared?.flushHeaders.apply(this, args) : taker.call('flushHeaders', args)
+    },
+  } as Methods
+}
+
+/** Those that a response has itself. */
+const OWN = methodsOver(undefined)
