@@ -6,7 +6,7 @@ import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
 import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
 import { ID_LENGTH } from './id.js'
-import { GuardedMetrics } from './metrics.js'
+import { GuardedMetrics, type SessionMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
@@ -78,7 +78,11 @@ export class SessionEngine {
   open(tokens: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     const { metrics } = this.#context
-    if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+    if (metrics) return this.#counting(metrics, open, tokens)
+    return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+  }
+
+  #counting(metrics: SessionMetrics, open: OpenSession, tokens: readonly string[]): Awaitable<OpenSession> {
     const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
   }

@@ -52,11 +52,16 @@ export function findAgain(context: SessionContext, id: string, key: string): Awa
 
 /** @param isJudged - whether a former id must still be good, and what has ended is told of */
 function find(context: SessionContext, id: string, key: string, isJudged: boolean): Awaitable<Found | Missing> {
-  return after(loadReadable(context, key), (found): Awaitable<Found | Missing> => {
-    if (typeof found !== 'object') return found ?? 'no-record'
-    if (isFormerKey(found)) return follow(context, id, found, isJudged, MAX_STEPS)
-    return isOver(context, found, isJudged) ? 'expired' : { id, record: found, sight: 'current' }
-  })
+  const found = loadReadable(context, key)
+  return isPromise(found)
+    ? found.then((there) => judge(context, id, there, isJudged))
+    : judge(context, id, found, isJudged)
+}
+
+function judge(context: SessionContext, id: string, found: Readable, isJudged: boolean): Awaitable<Found | Missing> {
+  if (typeof found !== 'object') return found ?? 'no-record'
+  if (isFormerKey(found)) return follow(context, id, found, isJudged, MAX_STEPS)
+  return isOver(context, found, isJudged) ? 'expired' : { id, record: found, sight: 'current' }
 }
 
 function follow(
@@ -117,11 +122,11 @@ export function endRecord(context: SessionContext, key: string, steps = MAX_STEP
   })
 }
 
+/** What is under a key, as far as it can be read. */
+type Readable = SessionRecord | FormerKey | 'record-unreadable' | undefined
+
 /** What is under a key. A record that can't be read counts as absent, and is told of. */
-export function loadReadable(
-  context: SessionContext,
-  key: string,
-): Awaitable<SessionRecord | FormerKey | 'record-unreadable' | undefined> {
+export function loadReadable(context: SessionContext, key: string): Awaitable<Readable> {
   try {
     const found = context.calls.load(key)
     return isPromise(found) ? found.then(undefined, (error: unknown) => countsAsAbsent(context, error)) : found

@@ -107,7 +107,7 @@ class Hold implements Taker {
   /** The connection closed. What the handler has changed by now is still saved. */
   clientGone(): void {
     this.#isClosed = true
-    if (!this.#isEnded && !this.#isRefused) this.#settleLate(noop, noop)
+    if (!this.#isEnded && !this.#isRefused) this.#settleUnseen()
     this.#keeper.headGone()
   }
 
@@ -212,32 +212,48 @@ class Hold implements Taker {
 
   /** A stream has ended: what its handler changed since the head left is saved before the client sees the end. */
   #endAfterHead(args: readonly unknown[]): unknown {
-    const end = (): void => {
-      this.#state = 'open'
-      try {
-        this.#original('end', args)
-      } catch (error) {
-        this.#cutOff(error)
-      }
-    }
     this.#state = 'ending'
-    this.#settleLate(end, () => this.#response.destroy())
+    try {
+      const settled = this.#keeper.settle()
+      if (!isPromise(settled)) this.#end(args)
+      else
+        settled.then(
+          () => this.#end(args),
+          (error: unknown) => this.#notEnded(error),
+        )
+    } catch (error) {
+      this.#notEnded(error)
+    }
     return this.#response
   }
 
-  #settleLate(done: () => void, failed: () => void): void {
-    const fail = (error: unknown): void => {
-      // What was refused was told of already.
-      if (!this.#isRefused) this.#keeper.failedLate(error)
-      failed()
+  #end(args: readonly unknown[]): void {
+    this.#state = 'open'
+    try {
+      this.#original('end', args)
+    } catch (error) {
+      this.#cutOff(error)
     }
+  }
+
+  #notEnded(error: unknown): void {
+    this.#failedLate(error)
+    this.#response.destroy()
+  }
+
+  /** The client is gone, so nobody is told of it but the keeper. */
+  #settleUnseen(): void {
     try {
       const settled = this.#keeper.settle()
-      if (isPromise(settled)) settled.then(done, fail)
-      else done()
+      if (isPromise(settled)) settled.then(undefined, (error: unknown) => this.#failedLate(error))
     } catch (error) {
-      fail(error)
+      this.#failedLate(error)
     }
+  }
+
+  /** What was refused was told of already. */
+  #failedLate(error: unknown): void {
+    if (!this.#isRefused) this.#keeper.failedLate(error)
   }
 
   /** Node would not send what it was given, and the handler that would have been told has long returned. */
@@ -290,5 +306,3 @@ function callBack(args: readonly unknown[]): void {
   const callback = args.at(-1)
   if (typeof callback === 'function') process.nextTick(callback)
 }
-
-function noop(): void {}
