@@ -34,7 +34,7 @@ export default defineConfig({
           name: 'latchkey',
           setupFiles: ['test/support/watch-secrets.ts'],
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package/**', '**/node_modules/**'],
+          exclude: ['test/package/**', 'test/benchmarks/smoke.test.ts', '**/node_modules/**'],
         },
       },
       {

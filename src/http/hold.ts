@@ -34,8 +34,8 @@ export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
   const held = response as HeldResponse
   const hold = new Hold(held, keeper, takeMethods(response))
   held[TAKER] = hold
-  // A client that left while the session was loaded is gone already.
-  if (response.closed || response.destroyed) hold.clientGone()
+  // A client that left while the session was loaded is gone already. In HTTP/2 only `closed` says so.
+  if ((response.destroyed as boolean | undefined) ?? response.closed) hold.clientGone()
   else held.on('close', closed)
 }
 

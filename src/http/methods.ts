@@ -34,8 +34,19 @@ export interface TakenResponse extends ServerResponse {
  * @returns what the methods were
  */
 export function takeMethods(response: ServerResponse): Methods {
-  for (const { methods, originals } of SHARED) if (hasMethods(response, methods)) return originals
-  return shareMethods(response) ?? ownMethods(response)
+  if (hasNone(response)) {
+    // What a prototype has is soon looked up. A response of Express has a shape of its own, and nothing of it ever is.
+    const prototype = Object.getPrototypeOf(response) as object
+    for (const { methods, originals } of SHARED) if (hasMethods(prototype, methods)) return originals
+    const originals = shareMethods(prototype)
+    if (originals !== undefined) return originals
+  }
+  return ownMethods(response)
+}
+
+function hasNone(response: object): boolean {
+  for (const name of METHODS) if (Object.hasOwn(response, name)) return false
+  return true
 }
 
 /** The methods of a class, and what they were. */
@@ -50,10 +61,10 @@ const SHARED: Shared[] = []
 
 const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const
 
-function shareMethods(response: ServerResponse): Methods | undefined {
-  let base: object | null = response
+function shareMethods(prototype: object): Methods | undefined {
+  let base: object | null = prototype
   while (base !== null && !Object.hasOwn(base, 'writeHead')) base = Object.getPrototypeOf(base) as object | null
-  if (base === null || !isClass(base) || !hasMethods(response, base as Methods)) return undefined
+  if (base === null || !isClass(base) || !hasMethods(prototype, base as Methods)) return undefined
   const originals = methodsOf(base as Methods)
   const methods = methodsOver(originals)
   for (const name of METHODS) {
@@ -80,8 +91,8 @@ function methodsOf({ writeHead, write, end, flushHeaders }: Methods): Methods {
   return { writeHead, write, end, flushHeaders }
 }
 
-function hasMethods(response: object, { writeHead, write, end, flushHeaders }: Methods): boolean {
-  const has = response as Methods
+function hasMethods(prototype: object, { writeHead, write, end, flushHeaders }: Methods): boolean {
+  const has = prototype as Methods
   return has.end === end && has.writeHead === writeHead && has.write === write && has.flushHeaders === flushHeaders
 }
 

@@ -1,85 +1,7 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-
-const script = fileURLToPath(new URL('../../benchmarks/compare.mjs', import.meta.url))
-
-let folder = ''
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'latchkey-comparison-'))
-})
-
-afterEach(() => rm(folder, { recursive: true, force: true }))
-
-/** Runs it with few requests, and with this folder for its own files. */
-async function smoke(...args: string[]): Promise<Result> {
-  const out = join(folder, 'results')
-  const env = { ...process.env, TMPDIR: folder }
-  await promisify(execFile)(process.execPath, [script, '--smoke', '--out', out, ...args], { env, maxBuffer: 2 ** 24 })
-  expect(await readdir(folder)).toEqual(['results'])
-  expect((await readdir(out)).toSorted()).toEqual(['comparison.json', 'comparison.md', 'comparison.svg'])
-  expect(await readFile(join(out, 'comparison.md'), 'utf8')).toContain('Its figures mean nothing')
-  expect(await readFile(join(out, 'comparison.svg'), 'utf8')).toMatch(/^<svg /)
-  return JSON.parse(await readFile(join(out, 'comparison.json'), 'utf8')) as Result
-}
-
-interface Result {
-  readonly variants: readonly { readonly name: string; readonly holdsLarge: boolean }[]
-  readonly figures: Readonly<Record<string, Readonly<Record<string, readonly { readonly processor: number }[]>>>>
-  readonly counts: Readonly<Record<string, Readonly<Record<string, { readonly commands: number }>>>>
-  readonly bytes: Readonly<Record<string, { readonly record: number }>>
-  readonly added: Readonly<Record<string, number>>
-  readonly goals: readonly { readonly what: string; readonly measured?: number | null }[]
-}
-
-const platforms = ['express', 'fastify', 'nest-express', 'nest-fastify']
-const ours = ['latchkey memory', 'latchkey sqlite', 'latchkey redis']
-const theirs = {
-  express: 'express-session',
-  fastify: '@fastify/session',
-  'nest-express': 'nestjs-session',
-  'nest-fastify': '@fastify/session',
-}
-
-describe('the comparison', { timeout: 300_000 }, () => {
-  test('measures every library on every platform and leaves nothing but its results', async () => {
-    const { variants, figures, counts, bytes, added, goals } = await smoke()
-    const names = variants.map(({ name }) => name)
-    for (const [platform, other] of Object.entries(theirs)) {
-      const here = ['bare', ...ours, `${other} memory`, `${other} redis`, 'iron-session']
-      expect(names).toEqual(expect.arrayContaining(here.map((name) => `${platform} ${name}`)))
-    }
-    for (const { name, holdsLarge } of variants) {
-      expect(Object.keys(figures[name]!), name).toHaveLength(holdsLarge ? 6 : 5)
-      for (const rounds of Object.values(figures[name]!))
-        expect(rounds.map(({ processor }) => processor > 0)).toEqual([true])
-    }
-    expect(counts['express latchkey redis']).toMatchObject({ read: { commands: 1 }, visit: { commands: 0 } })
-    expect(counts['express express-session redis']).toMatchObject({ read: { commands: 2 }, visit: { commands: 0 } })
-    expect(bytes['express latchkey sqlite']!.record).toBeGreaterThan(100)
-    expect(Object.keys(added)).toEqual(['express latchkey redis', 'express express-session redis'])
-    expect(goals.filter(({ measured }) => measured !== undefined).length).toBeGreaterThan(8)
-  })
-
-  test('takes only what it is asked for, and the bare framework of it', async () => {
-    const { variants } = await smoke('--only', 'nest-fastify latchkey memory')
-    expect(variants.map(({ name }) => name)).toEqual(['nest-fastify bare', 'nest-fastify latchkey memory'])
-  })
-
-  test.each(platforms)('measures nothing on %s that keeps no sessions', async (platform) => {
-    const { check } = await load('check')
-    const { variants } = await load('variants')
-    const bare = variants.find(({ name }) => name === `${platform} bare`)
-    await expect(check({ ...bare, isBare: false }, {})).rejects.toThrow('does not do what is measured')
-  })
-})
+import { describe, expect, test } from 'vitest'
+import { load, loadFile } from './support/modules.js'
 
 describe('the network to Redis', { timeout: 60_000 }, () => {
   test('takes as long as it is told, and counts commands and bytes', async () => {
@@ -158,28 +80,4 @@ class Asker {
   close(): void {
     this.#socket.destroy()
   }
-}
-
-/** What is used of the modules that the comparison is made of. They are no part of the library, and have no types. */
-interface Exports {
-  readonly variants: Result['variants']
-  check(variant: object, settings: object): Promise<void>
-  startChild(module: string): Promise<Child>
-  startServer(): Promise<{ readonly port: number; stop(): Promise<void> }>
-  readonly RespCounter: new () => { readonly commands: number; take(chunk: Buffer): void }
-  goalsOf(measured: object): readonly { readonly measured: number; readonly isMet?: boolean }[]
-  lossesOf(measured: object): readonly unknown[]
-}
-
-interface Child {
-  ask(name: string, question?: object): Promise<unknown>
-  stop(): Promise<void>
-}
-
-function load(name: string): Promise<Exports> {
-  return loadFile(`compare/${name}`)
-}
-
-async function loadFile(name: string): Promise<Exports> {
-  return (await import(new URL(`../../benchmarks/${name}.mjs`, import.meta.url).href)) as Exports
 }
