@@ -23,10 +23,12 @@ export function encode(value: unknown, name: string): string {
 export function isPlainlyEncodedAs(value: unknown, text: string): boolean {
   if (typeof value === 'string') {
     // A text without a backslash is JSON of nothing but what stands between its quotes.
-    return text.length === value.length + 2 && text.startsWith(value, 1) && text.startsWith('"') && !value.includes('\\')
+    return (
+      text.length === value.length + 2 && text.startsWith(value, 1) && text.startsWith('"') && !value.includes('\\')
+    )
   }
   if (typeof value === 'boolean' || value === null) return String(value) === text
-  return Number.isFinite(value) && !Object.is(value, -0) && String(value) === text
+  return typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0) && String(value) === text
 }
 
 /**

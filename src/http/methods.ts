@@ -82,7 +82,7 @@ function isClass(prototype: object): boolean {
 }
 
 function ownMethods(response: ServerResponse): Methods {
-  const originals = methodsOf(response as unknown as Methods)
+  const originals = methodsOf(response)
   Object.assign(response, OWN)
   return originals
 }

@@ -62,7 +62,10 @@ const HELD = { cookie: 's=1', text: 'whole' }
 
 describe('a response is held', () => {
   test('also once it has come to an app that gives it another prototype, as one of another Express does', async () => {
-    const [first, second] = [Object.create(ServerResponse.prototype), Object.create(ServerResponse.prototype)] as object[]
+    const [first, second] = [
+      Object.create(ServerResponse.prototype),
+      Object.create(ServerResponse.prototype),
+    ] as object[]
     const gate = new Gate()
     const answer = await ask(gate, (_request, response) => {
       Object.setPrototypeOf(response, first!)
