@@ -109,7 +109,7 @@ describe('a response is held', () => {
     try {
       ServerResponse.prototype.end = function (this: ServerResponse, ...args: never[]) {
         calls.push(gate.isOpen)
-        return end.apply(this, args)
+        return Reflect.apply(end, this, args) as ServerResponse
       } as typeof end
       const handler: RequestListener = (_request, response) => {
         holdHead(response, gate)
