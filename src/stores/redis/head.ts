@@ -9,8 +9,8 @@ export interface Head {
 }
 
 /**
- * The longest value with which Redis keeps a hash compact, unless it is told otherwise. One that is longer costs the
- * record three times the room, for good.
+ * The longest value with which Redis keeps a hash compact, unless it is told otherwise. One that is longer makes the
+ * record take twice the room or more, for good.
  */
 export const COMPACT = 64
 
