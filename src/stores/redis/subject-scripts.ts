@@ -63,7 +63,7 @@ end
 for _, key in ipairs(broken) do
   local fields = redis.pcall('HMGET', key, 's', '1', '2', '3', '4', '5', '6', '7', '8', '9')
   local isAnothers, handle = fields.err or fields[1] and fields[1] ~= ARGV[2], ''
-  for at = 2, fields.err and 0 or 10 do handle = fields[at] and string.match(fields[at], '^[^ +]*') or handle end
+  for at = 2, 10 do handle = fields[at] and string.match(fields[at], '^[^ +]*') or handle end
   if not isAnothers and (handle == '' or handle ~= ARGV[3]) then
     finish({ key = key }, leaving)
     if handle ~= '' then ended[#ended + 1] = handle end

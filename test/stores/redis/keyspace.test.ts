@@ -201,6 +201,22 @@ describe('what is kept', () => {
     expect(await store.load(key)).toEqual({ ...grown, lastSeenAt: clock.now() + 1 })
   })
 
+  test('a head that is as long as Redis keeps compact, and not longer', async () => {
+    const { store, clock, at } = bench
+    for (const [length, isBeside] of [
+      [35, false],
+      [36, true],
+    ] as const) {
+      const record = newRecord(clock, [], { ...ann, handle: 'h'.repeat(length), version: 35 })
+      await store.create(record)
+      expect(await server.command('HEXISTS', at(record.key), 'o')).toBe(0)
+      await store.update(record.key, patchOf())
+      expect(await store.load(record.key)).toEqual({ ...record, version: 36 })
+      expect(await server.command('HSTRLEN', at(record.key), '1')).toBe(isBeside ? 56 : 64)
+      expect(await server.command('HEXISTS', at(record.key), 'o')).toBe(isBeside ? 1 : 0)
+    }
+  })
+
   test.each([
     ['both in the head', {}, []],
     ['an address of IPv6', { ip: '2001:db8::7' }, ['i']],
@@ -211,10 +227,11 @@ describe('what is kept', () => {
   ])('where the last sign-in came from, and nothing of the one before: %s', async (_, other, fields) => {
     const { store, clock, at } = bench
     const before = [{ ip: '::1', device: 'Shop on iOS' }, { ip: undefined, device: undefined }, ann] as const
-    const long = { idleTimeout: days(30) + 1, rotatedAt: 0, authenticatedAt: 1, version: 999_999 }
+    const long = { idleTimeout: days(30) + 1, expiresAt: clock.now() + days(31) + 1, version: 2 ** 50 }
     for (const [was, numbers] of [...before.map((each) => [each, {}] as const), [ann, long] as const]) {
       const record = newRecord(clock, [], { ...was, subject: undefined, ...numbers })
       await store.create(record)
+      expect(await store.load(record.key)).toEqual(record)
       const signIn = signInAt(clock.now(), { ...ann, ...other })
       const [key, patch] = [newKey('ann'), rotation('ann', [], { signIn, rotatedAt: clock.now() })]
       await store.rotate(record.key, key, patch)
