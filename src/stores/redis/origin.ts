@@ -29,6 +29,12 @@ const VALUES: readonly number[] = Array.from({ length: 128 }, (_, code) => {
 /** How many characters the code of an address has. */
 const ADDRESS = 6
 
+/** The code of a `.`. */
+const DOT = 46
+
+/** No digit of a byte was read yet. */
+const NONE = -1
+
 const DEVICES: ReadonlyMap<string, string> = new Map(
   BROWSERS.split('|').flatMap((browser, one) =>
     SYSTEMS.split('|').map((system, two) => [LETTERS.charAt(one) + LETTERS.charAt(two), `${browser} on ${system}`]),
@@ -55,20 +61,25 @@ export function originIn(code: string): Origin {
   }
 }
 
-/** The 32 bits of an IPv4 address, if it is written as they usually are: what the code says has to be the same text. */
+/** The code of an IPv4 address as it is usually written, without leading zeros: what comes back has to be the same text. */
 function addressCode(ip: string): string | undefined {
-  const bytes = ip.length > 15 ? [] : ip.split('.')
-  if (bytes.length !== 4) return undefined
-  let bits = 0
-  for (const byte of bytes) {
-    const value = Number(byte)
-    if (!(value >= 0 && value <= 255) || String(value) !== byte) return undefined
-    bits = bits * 256 + value
+  if (ip.length > 15) return undefined
+  let [bits, count, byte] = [0, 0, NONE]
+  for (let at = 0; at <= ip.length; at++) {
+    const code = at < ip.length ? ip.charCodeAt(at) : DOT
+    if (code >= 48 && code <= 57 && byte !== 0) {
+      byte = byte === NONE ? code - 48 : byte * 10 + code - 48
+    } else {
+      if (code !== DOT || byte === NONE || byte > 255) return undefined
+      bits = (bits << 8) | byte
+      byte = NONE
+      count++
+    }
   }
-  let code = ''
-  for (let left = bits, at = 0; at < ADDRESS; at++, left = Math.trunc(left / 64))
-    code = LETTERS.charAt(left % 64) + code
-  return code
+  if (count !== 4) return undefined
+  let text = ''
+  for (let shift = 30; shift >= 0; shift -= 6) text += LETTERS.charAt((bits >>> shift) & 63)
+  return text
 }
 
 function addressIn(code: string): string | undefined {
