@@ -21,6 +21,7 @@ import {
   onBoth,
   percentile,
   refused,
+  refusesLogins,
   type Site,
   SLACK,
   type Start,
@@ -211,8 +212,8 @@ onBoth((start) => {
     const joe = await site.signedIn('joe')
     await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
     await redis.command('CONFIG', 'SET', 'maxmemory', '1')
-    await refused(site.browser(), '/login?user=eve')
     await refused(ann, '/set?turn=1')
+    await refusesLogins(site)
     expect(await dataOf(ann)).toEqual({ userId: 'ann' })
     await answers(joe, '/logout')
     expect(joe.cookie('sessionId')).toBeUndefined()
@@ -224,9 +225,9 @@ onBoth((start) => {
   test('Redis has become a replica: reads work, writes are 503, until it is a master', async () => {
     const { redis, site, ann } = await proxied(start)
     await redis.command('REPLICAOF', '127.0.0.1', '1')
-    await refused(site.browser(), '/login?user=joe')
     await refused(ann, '/set?turn=1')
     await refused(ann, '/logout')
+    await refusesLogins(site)
     expect(await dataOf(ann)).toEqual({ userId: 'ann' })
     await redis.command('REPLICAOF', 'NO', 'ONE')
     await expect.poll(async () => (await ann.get('/set?turn=1')).status, { timeout: 10_000 }).toBe(200)
@@ -285,11 +286,19 @@ onBoth((start) => {
     const { redis, site, ann } = await proxied(start)
     const [key] = (await redis.command('KEYS', '*:s:*')) as string[]
     await redis.command('HSET', key!, 'note', JSON.stringify('x'.repeat(5 * 1024 * 1024)))
-    const joe = await site.signedIn('joe')
+    const [joe, eve] = [await site.signedIn('joe'), site.browser()]
+    eve.take(`sessionId=${ann.cookie('sessionId')}; Path=/`)
     const began = performance.now()
     const [large, small] = await Promise.all([ann.get('/data'), joe.get('/data')])
     expect([200, 503]).toContain(large.status)
     expect(await small.json()).toEqual({ userId: 'joe' })
     expect(performance.now() - began).toBeLessThan(DEADLINE + MARGIN + SLACK)
+    // It can become smaller, not larger, and can be ended.
+    expect((await ann.get('/set?turn=1')).status).toBe(413)
+    expect(await dataOf(ann)).toMatchObject({
+      note: expect.toSatisfy((note: string) => note.length === 5 * 1024 * 1024),
+    })
+    await answers(ann, '/set?note=small')
+    expect(await dataOf(eve)).toEqual({ userId: 'ann', note: 'small' })
   })
 })

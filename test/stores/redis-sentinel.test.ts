@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { RedisStore } from 'latchkey/stores/redis'
-import { storeConformance } from 'latchkey/testing'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { ManualClock, storeConformance } from 'latchkey/testing'
+import { createSentinel } from 'redis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newRecord } from '../../src/testing/conformance/samples.js'
 import { type RedisSentinel, startSentinel } from '../support/redis-sentinel.js'
 import { type Opened, sentinelClients } from '../support/redis-clients.js'
 
@@ -12,6 +14,20 @@ beforeAll(async () => {
 }, 30_000)
 
 afterAll(() => servers.stop())
+
+test('a client of node-redis that reads from replicas for others asks the master alone for the store', async () => {
+  const { name, sentinel } = servers
+  const client = createSentinel({ name, sentinelRootNodes: [sentinel], replicaPoolSize: 1 })
+  const clock = new ManualClock()
+  const store = new RedisStore({ client, prefix: randomUUID(), clock: clock.now })
+  const record = newRecord(clock)
+  await store.create(record)
+  expect(await store.load(record.key)).toEqual(record)
+  const [master, replica] = await Promise.all(servers.servers.map((each) => each.command('INFO', 'commandstats')))
+  expect(master).toContain('cmdstat_hgetall')
+  expect(replica).not.toContain('cmdstat_hgetall')
+  await client.close()
+})
 
 describe.each(sentinelClients)('a Redis store with Sentinel, by %s, is a store', (_, open) => {
   let prefix = ''
