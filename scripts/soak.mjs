@@ -43,7 +43,15 @@ const outages = {
 }
 
 const passed = [
-  values['without-suites'] || run(suites, ['latchkey', 'measuring'], 'test/properties', 'test/races', 'test/hostile'),
+  values['without-suites'] ||
+    run(
+      suites,
+      ['latchkey', 'measuring'],
+      'test/properties',
+      'test/races',
+      'test/hostile',
+      'test/stores/redis.test.ts',
+    ),
   values['without-suites'] || run(portal, ['portal'], 'page', 'cross-site', 'process'),
   // One after the other: they measure.
   run(outages, ['latchkey'], 'test/outages', '--no-file-parallelism'),
