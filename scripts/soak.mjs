@@ -32,6 +32,8 @@ const suites = {
   RACE_ROUNDS: '1000',
   RACES: '50000',
 }
+/** The pages and the processes of the portal, on every adapter. */
+const portal = { PORTAL_THOROUGH: '1' }
 const outages = {
   OUTAGE_STOP: values.stop,
   LOAD_SECONDS: values['load-seconds'],
@@ -41,18 +43,27 @@ const outages = {
 }
 
 const passed = [
-  values['without-suites'] || run(suites, 'test/properties', 'test/races', 'test/hostile'),
+  values['without-suites'] ||
+    run(
+      suites,
+      ['latchkey', 'measuring'],
+      'test/properties',
+      'test/races',
+      'test/hostile',
+      'test/stores/redis.test.ts',
+    ),
+  values['without-suites'] || run(portal, ['portal'], 'page', 'cross-site', 'process'),
   // One after the other: they measure.
-  run(outages, 'test/outages', '--no-file-parallelism'),
+  run(outages, ['latchkey'], 'test/outages', '--no-file-parallelism'),
 ]
 report()
 rmSync(folder, { recursive: true })
 process.exitCode = passed.every(Boolean) ? 0 : 1
 
-function run(env, ...args) {
+function run(env, projects, ...args) {
   const { status } = spawnSync(
     process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'latchkey', ...args],
+    ['node_modules/vitest/vitest.mjs', 'run', ...projects.flatMap((name) => ['--project', name]), ...args],
     {
       stdio: 'inherit',
       env: { ...process.env, ...env },

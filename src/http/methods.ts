@@ -13,8 +13,8 @@ export interface Taker {
   call(method: Method, args: readonly unknown[]): unknown
 }
 
-/** Where a response has its taker. */
-export const TAKER: unique symbol = Symbol('latchkey.taker')
+/** Where a response has its taker: the same for all copies of this library, which share the methods of a class. */
+export const TAKER: unique symbol = Symbol.for('latchkey.taker.1')
 
 /** A response that may have one. */
 export interface TakenResponse extends ServerResponse {
@@ -37,7 +37,8 @@ export function takeMethods(response: ServerResponse): Methods {
   if (hasNone(response)) {
     // What a prototype has is soon looked up. A response of Express has a shape of its own, and nothing of it ever is.
     const prototype = Object.getPrototypeOf(response) as object
-    for (const { methods, originals } of SHARED) if (hasMethods(prototype, methods)) return originals
+    const shared = (prototype as { [SHARED]?: Shared })[SHARED]
+    if (shared !== undefined && hasMethods(prototype, shared.methods)) return shared.originals
     const originals = shareMethods(prototype)
     if (originals !== undefined) return originals
   }
@@ -51,13 +52,12 @@ function hasNone(response: object): boolean {
 
 /** The methods of a class, and what they were. */
 interface Shared {
-  readonly base: object
   readonly methods: Methods
   readonly originals: Methods
 }
 
-/** One for each class of responses. */
-const SHARED: Shared[] = []
+/** Where a class has them. */
+const SHARED: unique symbol = Symbol.for('latchkey.methods.1')
 
 const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const
 
@@ -71,8 +71,7 @@ function shareMethods(prototype: object): Methods | undefined {
     Object.defineProperty(base, name, { configurable: true, writable: true, enumerable: true, value: methods[name] })
   }
   // Where somebody has put theirs over ours, these are over theirs.
-  const known = SHARED.findIndex((shared) => shared.base === base)
-  SHARED.splice(known < 0 ? SHARED.length : known, 1, { base, methods, originals })
+  Object.defineProperty(base, SHARED, { configurable: true, value: { methods, originals } satisfies Shared })
   return originals
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, ServerResponse, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { holdHead, type HeadKeeper } from '../../src/http/hold.js'
 
 /** A keeper whose work is done when the test says so. */
@@ -137,4 +137,18 @@ test('a response that nobody holds does what it did, whatever others are held', 
   expect([response.headers.get('x-one'), await response.text()]).toEqual(['two', 'whole'])
   server.closeAllConnections()
   server.close()
+})
+
+test('copies of the library that are loaded beside each other put the methods on a class once', async () => {
+  const hold = async (holdIt: typeof holdHead): Promise<ServerResponse['end']> => {
+    const gate = new Gate()
+    const answer = await ask(gate, (_request, response) => (holdIt(response, gate), response.end('whole')))
+    expect(answer).toEqual(HELD)
+    return Object.getOwnPropertyDescriptor(ServerResponse.prototype, 'end')?.value as ServerResponse['end']
+  }
+  const first = await hold(holdHead)
+  vi.resetModules()
+  const copy = await import('../../src/http/hold.js')
+  expect(copy.holdHead).not.toBe(holdHead)
+  expect(await hold(copy.holdHead)).toBe(first)
 })

@@ -10,7 +10,7 @@ export interface RedisStoreOptions {
   readonly url?: string | undefined
   /** A client of the application, of the package redis or ioredis. It stays the application's to close. */
   readonly client?: RedisClient | undefined
-  /** What every key begins with. Default `latchkey`. */
+  /** What every key begins with. Default `lk`. */
   readonly prefix?: string | undefined
   /** Tells the time, in epoch milliseconds. Default `Date.now`. */
   readonly clock?: Clock | undefined
@@ -28,7 +28,7 @@ const KNOWN = ['url', 'client', 'prefix', 'clock']
 /** Checks the options of a `RedisStore`. Throws `OPTIONS_INVALID` with the value and the mend; never with a password. */
 export function checkOptions(options: RedisStoreOptions): CheckedOptions {
   refuseUnknown(options, KNOWN, 'option of RedisStore')
-  const { url, client, prefix = 'latchkey', clock = Date.now } = options
+  const { url, client, prefix = 'lk', clock = Date.now } = options
   if (typeof prefix !== 'string' || prefix === '' || /[{}]/.test(prefix)) {
     throw invalid(`prefix is ${shown(prefix)}. Give it a text that isn't empty and has no braces`)
   }

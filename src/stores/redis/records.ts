@@ -110,5 +110,5 @@ function isLive(answer: unknown): boolean {
 }
 
 function damaged(): SessionError {
-  return unreadable('its numbers or its handle are missing, or are something else')
+  return unreadable('its handle and numbers are missing, or are something else')
 }

@@ -70,7 +70,7 @@ describe('a client of a cluster', () => {
     await works(client)
     const clock = new ManualClock()
     await new RedisStore({ client, clock: clock.now }).create(signedIn(clock, 'ann'))
-    expect(await server.command('KEYS', 'app:latchkey:{*')).toHaveLength(2)
+    expect(await server.command('KEYS', 'app:lk:{*')).toHaveLength(2)
   })
 })
 
