@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { decode, defineData, encode } from '../../core/codec.js'
-import type { Duration } from '../../core/duration.js'
+import { MAX_DURATION, type Duration } from '../../core/duration.js'
 import { SessionError } from '../../core/errors.js'
 import { endsAt } from '../../core/expiry.js'
 import { newHandle, TAG_LENGTH } from '../../core/id.js'
@@ -98,8 +98,9 @@ export class OurStore {
   /** express-session knows one deadline, which each request moves. */
   #timesOf({ expires }: ExpressCookie): RecordTimes {
     const now = Date.now()
-    const persistent = expires !== undefined && expires !== null && expires !== false
-    const idleTimeout = persistent ? new Date(expires as string).getTime() - now : this.#idleTimeout
+    const end = new Date((expires || NaN) as string).getTime()
+    const persistent = !Number.isNaN(end)
+    const idleTimeout = persistent ? Math.min(end - now, MAX_DURATION) : this.#idleTimeout
     return { lastSeenAt: now, idleTimeout, expiresAt: now + idleTimeout, persistent }
   }
 }
