@@ -17,19 +17,19 @@ export class HeldExpressStore implements ExpressStore {
   readonly kept = new Map<string, string>()
   /** The calls that have come. */
   readonly calls: Verb[] = []
-  readonly #next: { verb: Verb; meet: (work: () => unknown, callback: Callback) => void }[] = []
+  readonly #next: { verb: Verb; meet: (work: () => unknown, callback: Callback) => unknown }[] = []
 
-  get(sid: string, callback: Callback): void {
-    this.#meet('get', callback, () => JSON.parse(this.kept.get(sid) ?? 'null') as unknown)
+  get(sid: string, callback: Callback): unknown {
+    return this.#meet('get', callback, () => JSON.parse(this.kept.get(sid) ?? 'null') as unknown)
   }
 
-  set(sid: string, session: unknown, callback: Callback = () => {}): void {
+  set(sid: string, session: unknown, callback: Callback): unknown {
     const text = JSON.stringify(session)
-    this.#meet('set', callback, () => void this.kept.set(sid, text))
+    return this.#meet('set', callback, () => void this.kept.set(sid, text))
   }
 
-  destroy(sid: string, callback: Callback = () => {}): void {
-    this.#meet('destroy', callback, () => void this.kept.delete(sid))
+  destroy(sid: string, callback: Callback): unknown {
+    return this.#meet('destroy', callback, () => void this.kept.delete(sid))
   }
 
   /** Holds the next call of a verb before it does anything. */
@@ -45,8 +45,8 @@ export class HeldExpressStore implements ExpressStore {
     })
   }
 
-  /** Has the next call of a verb do this instead. */
-  once(verb: Verb, instead: (callback: Callback) => void): void {
+  /** Has the next call of a verb do this instead, and answer what it answers. */
+  once(verb: Verb, instead: (callback: Callback) => unknown): void {
     this.#next.push({ verb, meet: (_, callback) => instead(callback) })
   }
 
@@ -64,11 +64,12 @@ export class HeldExpressStore implements ExpressStore {
     return { come, go: () => go() }
   }
 
-  #meet(verb: Verb, callback: Callback, work: () => unknown): void {
+  #meet(verb: Verb, callback: Callback, work: () => unknown): unknown {
     this.calls.push(verb)
     const at = this.#next.findIndex((next) => next.verb === verb)
     const [next] = at < 0 ? [] : this.#next.splice(at, 1)
-    if (next) next.meet(work, callback)
-    else setImmediate(() => callback(null, work()))
+    if (next) return next.meet(work, callback)
+    setImmediate(() => callback(null, work()))
+    return undefined
   }
 }

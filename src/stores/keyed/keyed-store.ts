@@ -150,7 +150,7 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
       if (kept === undefined) throw unfit(this.name, 'does not give back what is written')
       if (!('data' in kept) || kept.data.get('probe') !== '1') throw unfit(this.name, 'gives back something else')
     } finally {
-      await this.delete(record.key)
+      await this.#inTurn([record.key], (name) => this.#remove(name))
     }
   }
 
