@@ -220,7 +220,7 @@ export class HeldRecord {
    */
   wasTakenAlong({ record }: Written, outcome: Exclude<Outcome, 'updated'>): Awaitable<boolean> {
     if (outcome !== 'rotated') return false
-    return after(loadReadable(this.#context, record.key), (found) => typeof found !== 'object')
+    return after(loadReadable(this.#context, record.key, true), (found) => typeof found !== 'object')
   }
 
   /** It was ended by somebody else, or by its deadline, and stays so. */
