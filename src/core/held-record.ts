@@ -4,7 +4,7 @@ import { UNKNOWN_CLIENT, type Carrier, type SessionContext } from './context.js'
 import type { DataChanges, EncodedData } from './data.js'
 import { SessionError } from './errors.js'
 import { passedDeadline } from './expiry.js'
-import { endRecord, findAgain, loadReadable, type Found } from './find.js'
+import { endRecord, findAgain, findRecord, loadReadable, type Found } from './find.js'
 import { newHandle, newId } from './id.js'
 import type { Lifetime } from './lifetime.js'
 import type { Awaitable, Outcome } from './store.js'
@@ -191,6 +191,19 @@ export class HeldRecord {
       }
       if (this.#written) this.endedElsewhere('unknown')
       throw gone('There is nothing to read.')
+    })
+  }
+
+  /** The stored record, read again as at the beginning of a request. `undefined` if it is over: then there is none from now on. */
+  refresh({ id }: Written): Awaitable<Written | undefined> {
+    return after(findRecord(this.#context, id, true), (found) => {
+      if (typeof found === 'string') {
+        this.startAnew()
+        this.tokenChange = 'keep'
+        return undefined
+      }
+      if (found.sight !== 'current') this.#goOn(found.sight)
+      return found
     })
   }
 
