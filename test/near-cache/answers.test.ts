@@ -127,7 +127,8 @@ describe('a write of this process is seen by it at once', () => {
     ['updateAll', (store) => store.updateAll('ann', patchOf([['a', '2']])), { version: 2 }],
     [
       'a sign-in that takes its place',
-      (store) => store.create(newRecord(clock, [, undefined], { subject: 'ann' }), { max: 1, onLimit: 'evict-oldest' }),
+      (store) => store.create(newRecord(clock, [], { subject: 'ann' }), { max: 1, onLimit: 'evict-oldest' }),
+      undefined,
     ],
   ]
 

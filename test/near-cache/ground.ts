@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import type { Awaitable } from 'latchkey/core'
 import { RedisStore, type RedisStoreOptions } from 'latchkey/stores/redis'
 import { createClient } from 'redis'
 import { TAG_LENGTH } from '../../src/core/id.js'
@@ -58,8 +59,12 @@ export function hearing(store: RedisStore): RedisStore {
 
 /** Whether a store answers for a key at once. */
 export function isKept(store: RedisStore, key: string): boolean {
-  const answer = store.load(key)
+  return isAtOnce(store.load(key))
+}
+
+/** Whether an answer is there without being waited for. */
+export function isAtOnce(answer: Awaitable<object | undefined>): boolean {
   if (answer === undefined || !('then' in answer)) return true
-  void answer
+  answer.then(undefined, () => {})
   return false
 }
