@@ -11,7 +11,7 @@ export const TRUSTED_FOR = 1000
 /** How old the last command is when another is sent only to hear from Redis, in milliseconds. */
 const BEAT_EVERY = 200
 
-/** A line that has owed an answer for longer is passed over, in milliseconds: the other one may be quicker. */
+/** A line that has owed an answer for longer is not relied upon, in milliseconds. */
 const SLOW = 100
 
 /** How long after it was refused tracking is tried again, in milliseconds. */
@@ -77,7 +77,7 @@ export class Tracking {
 
   /** Whether what was read over it and is kept is as it was, or was so {@link TRUSTED_FOR} ago. */
   get isTrusted(): boolean {
-    if (this.#state !== 'ready') return false
+    if (!this.isReady) return false
     // The clock that only goes forward stands still while a machine sleeps; the other may be set.
     const { since, date } = this.#trusted
     return performance.now() - since < TRUSTED_FOR && Date.now() - date < TRUSTED_FOR
