@@ -54,10 +54,13 @@ async function stores(maxEntries = 100) {
 async function kept(store: RedisStore, data: readonly (readonly [string, string])[] = [['a', '1']], more = {}) {
   const record = newRecord(clock, [...data] as [string, string][], more)
   await store.create(record)
-  // Word of what was just written may still be under way.
-  await heard(store, record.key)
-  expect(await store.load(record.key)).toEqual(record)
-  expect(isKept(store, record.key)).toBe(true)
+  const look = async (): Promise<boolean> => {
+    // Word of what was just written may still be under way.
+    await heard(store, record.key)
+    expect(await store.load(record.key)).toEqual(record)
+    return isKept(store, record.key)
+  }
+  await expect.poll(look).toBe(true)
   return record
 }
 
@@ -106,8 +109,11 @@ test('what is kept costs no command', async () => {
   const commands = async (): Promise<number> =>
     Number(/cmdstat_hgetall:calls=(\d+)/.exec(String(await server.command('INFO', 'commandstats')))?.[1])
   const before = await commands()
-  for (let count = 0; count < 1000; count++) expect(isKept(store, record.key)).toBe(true)
-  expect(await commands()).toBe(before)
+  let asked = 0
+  for (let count = 0; count < 1000; count++) if (!isKept(store, record.key)) asked++
+  // A process that stands still for a second has to ask once more.
+  expect(asked).toBeLessThan(10)
+  expect(await commands()).toBeLessThanOrEqual(before + asked)
 })
 
 describe('a write of this process is seen by it at once', () => {

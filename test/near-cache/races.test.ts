@@ -155,6 +155,10 @@ test('a lost connection empties it', async () => {
   expect(isKept()).toBe(true)
   gate.hearing!.lost()
   expect(isKept()).toBe(false)
+  // Also what was read before must not come back with the next connection.
+  gate.hearing!.ready()
+  await near.works(record.key)
+  expect(isKept()).toBe(false)
 })
 
 test('what Redis has told is trusted for so long, and no longer, while it answers nothing', async () => {
