@@ -30,8 +30,9 @@ else await measure()
 /** The process that ends sessions. */
 function endWhatIsAsked(url, prefix) {
   const store = new RedisStore({ url, prefix })
-  process.on('message', async (key) =>
-    process.send((await store.delete(/** @type {string} */ (key))) ? 'ended' : 'gone'),
+  process.on(
+    'message',
+    (key) => void store.delete(/** @type {string} */ (key)).then((isEnded) => process.send(isEnded)),
   )
   process.on('disconnect', () => process.exit())
 }

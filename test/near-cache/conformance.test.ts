@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from 'latchkey/core'
-import { type RedisClient, RedisStore, type RedisStoreOptions } from 'latchkey/stores/redis'
+import type { RedisClient, RedisStore, RedisStoreOptions } from 'latchkey/stores/redis'
 import { storeConformance } from 'latchkey/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { clusterClients, type Opened } from '../support/redis-clients.js'

@@ -147,6 +147,27 @@ test('a read that was under way when the connection was lost is not kept', async
   gate.open()
   await reading
   expect(isKept()).toBe(false)
+  gate.hearing!.ready()
+  await near.works(record.key)
+  expect(isKept()).toBe(false)
+})
+
+test('what this process is about to change is asked of Redis from then on', async () => {
+  const { near, records, record, isKept } = await behindGate()
+  await near.load(record.key)
+  expect(isKept()).toBe(true)
+  const writing = records.update(record.key, patchOf([['a', '2']]))
+  expect(isKept()).toBe(false)
+  await writing
+})
+
+test('what was read past it takes the place of what is kept, before word of the change has come', async () => {
+  const { gate, near, elsewhere, record } = await behindGate()
+  await near.load(record.key)
+  gate.hearing!.changed = () => {}
+  await elsewhere.update(record.key, patchOf([['a', '2']]))
+  expect(await near.loadFresh(record.key)).toMatchObject({ version: 2 })
+  expect(await near.load(record.key)).toMatchObject({ version: 2 })
 })
 
 test('a lost connection empties it', async () => {

@@ -189,9 +189,8 @@ test(
       if (chance === 0) proxy.swallow('open')
       else if (chance < 8) await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
       // Loads begin before a write, and go on while it is under way.
-      const loads = Array.from(
-        { length: next(4) },
-        () => all.length > 0 && load(one(processes), one(all), next(5) === 0),
+      const loads = Array.from({ length: all.length > 0 ? next(4) : 0 }, () =>
+        load(one(processes), one(all), next(5) === 0),
       )
       done += loads.length
       if (next(3) === 0) await step()

@@ -4,11 +4,13 @@ import { RedisStore } from '../../dist/stores/redis.js'
 const [url, prefix, maxEntries] = process.argv.slice(2)
 const store = new RedisStore({ url, prefix, nearCache: { maxEntries: Number(maxEntries) } })
 
-process.on('message', async ({ id, verb, args }) => {
+process.on('message', (call) => void answer(call))
+process.on('disconnect', () => process.exit())
+
+async function answer({ id, verb, args }) {
   try {
     process.send({ id, value: await store[verb](...args) })
   } catch (error) {
     process.send({ id, error: String(error) })
   }
-})
-process.on('disconnect', () => process.exit())
+}

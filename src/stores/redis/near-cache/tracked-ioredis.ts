@@ -53,7 +53,7 @@ export function trackedIoredis(reads: OwnIoredis, told: ToldIoredis, hearing: He
   })
   told.on('ready', () => {
     identity = subscribed(told)
-    identity.catch(hearing.refused)
+    identity.catch((error: unknown) => hearing.refused(error))
     void turn()
   })
   told.on('close', () => {
