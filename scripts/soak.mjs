@@ -31,7 +31,9 @@ const suites = {
   PROPERTY_RUNS: '1000',
   RACE_ROUNDS: '1000',
   RACES: '50000',
+  NEAR_CACHE_STEPS: '200000',
 }
+const nearCache = { STORES: 'redis', NEAR_CACHE: '100' }
 const outages = {
   OUTAGE_STOP: values.stop,
   LOAD_SECONDS: values['load-seconds'],
@@ -41,7 +43,8 @@ const outages = {
 }
 
 const passed = [
-  values['without-suites'] || run(suites, 'test/properties', 'test/races', 'test/hostile'),
+  values['without-suites'] || run(suites, 'test/properties', 'test/races', 'test/hostile', 'test/near-cache'),
+  values['without-suites'] || run(nearCache, 'test/acceptance', 'test/races/parallel-writes', 'test/races/revocations'),
   // One after the other: they measure.
   run(outages, 'test/outages', '--no-file-parallelism'),
 ]
