@@ -16,9 +16,11 @@ import { staleOver, type StaleStore } from '../support/stale-store.js'
 
 type AnySession = Session<Record<string, unknown>>
 
-/** What comes before the handler and writes to the session. */
+let notes = 0
+
+/** What comes before the handler and writes to the session, each time something else. */
 const note = (request: { session: AnySession }, _response: unknown, next: () => void): void => {
-  if (request.session['userId'] !== undefined) request.session['note'] = 'from middleware'
+  if (request.session['userId'] !== undefined) request.session['note'] = ++notes
   next()
 }
 
@@ -153,7 +155,8 @@ describe.each(adapters)('what middleware wrote before @FreshSession() on $name',
       await browser.get('/kept')
       stale.stale()
       await service.updateAll('ann', { role: 'admin' })
-      const merged = { userId: 'ann', cart: { items: 1 }, role: 'admin', note: 'from middleware' }
+      const before = notes
+      const merged = { userId: 'ann', cart: { items: 1 }, role: 'admin', note: before + 1 }
       expect(await (await browser.get('/fresh')).json()).toEqual(merged)
       const [id] = [browser.cookie('sessionId')!.slice(0, 51)]
       expect(await service.getSession(id, { fresh: true })).toEqual(merged)
