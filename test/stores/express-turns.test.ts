@@ -146,10 +146,16 @@ describe('within one process, on a store that knows no atomic step,', () => {
       const { theirs, store, record, key } = await setUp()
       const next = successorKey(key)
       const failed = new Error('the line is cut')
-      // The first set, that of the new record, goes through.
-      if (verb === 'set') theirs.once('set', (callback) => setImmediate(callback, null))
-      theirs.once(verb, (callback) => callback(failed))
-      await expect(store.rotate(key, next, patch)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', cause: failed })
+      const first = theirs.hold('set')
+      theirs.once(verb, (callback) => setImmediate(callback, failed))
+      const refused = expect(store.rotate(key, next, patch)).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        cause: failed,
+      })
+      await first.come
+      first.go()
+      expect([...theirs.kept.keys()]).toEqual([key, next])
+      await refused
       expect([...theirs.kept.keys()]).toEqual([key])
       expect(await store.load(next)).toBeUndefined()
       expect(await store.load(key)).toEqual(record)
