@@ -56,7 +56,7 @@ export default defineConfig({
         test: {
           name: 'latchkey',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package/**', '**/node_modules/**', ...measuring],
+          exclude: ['test/package/**', 'test/benchmarks/smoke.test.ts', '**/node_modules/**', ...measuring],
           setupFiles,
         },
       },

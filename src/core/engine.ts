@@ -6,7 +6,7 @@ import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
 import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
 import { ID_LENGTH } from './id.js'
-import { GuardedMetrics } from './metrics.js'
+import { GuardedMetrics, type SessionMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
@@ -79,7 +79,16 @@ export class SessionEngine {
   open(tokens: readonly string[], carrier: Carrier, isFresh = false): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     const { metrics } = this.#context
-    if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0, isFresh)
+    if (metrics) return this.#counting(metrics, open, tokens, isFresh)
+    return tokens.length === 0 ? open : this.#find(open, tokens, 0, isFresh)
+  }
+
+  #counting(
+    metrics: SessionMetrics,
+    open: OpenSession,
+    tokens: readonly string[],
+    isFresh: boolean,
+  ): Awaitable<OpenSession> {
     const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0, isFresh)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
   }
