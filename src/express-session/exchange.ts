@@ -225,7 +225,7 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
     const session = new Session(request as never)
     const attributes = open.isStored ? this.#attributes : this.#door.cookieOptions(request)
     session.cookie = cookieOf(attributes, open.record, this.#isSecureConnection)
-    restoreAttributes(session.cookie, (open.session as Record<string, unknown>)[COOKIE_KEY])
+    restoreAttributes(session.cookie, (open.session as object as Record<string, unknown>)[COOKIE_KEY])
     showData(session, open.session)
     request.session = session
     this.#face = session

@@ -51,19 +51,19 @@ export interface StoredSession {
 
 const KEEPER = Symbol('latchkey.keeper')
 
-/** A request whose session is kept by one of ours. */
-export interface KeptRequest {
+/** A request whose session may be kept by one of ours. */
+interface KeptRequest {
   [KEEPER]?: SessionKeeper
 }
 
 /** Has the sessions of a request do through `keeper` what their verbs say. */
-export function keepSessionsOf(request: KeptRequest, keeper: SessionKeeper): void {
-  request[KEEPER] = keeper
+export function keepSessionsOf(request: object, keeper: SessionKeeper): void {
+  ;(request as KeptRequest)[KEEPER] = keeper
 }
 
 /** Who keeps the sessions of a request, if it has come through here. */
-export function keeperOf(request: KeptRequest): SessionKeeper | undefined {
-  return request[KEEPER]
+export function keeperOf(request: object): SessionKeeper | undefined {
+  return (request as KeptRequest)[KEEPER]
 }
 
 /**

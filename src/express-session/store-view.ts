@@ -38,9 +38,9 @@ export class StoreView extends Store {
     callLater(callback, this.#door.engine.revoke(sid))
   }
 
-  async #get(sid: string): Promise<StoredSession | undefined> {
+  async #get(sid: string): Promise<StoredSession | null> {
     const held = await this.#door.engine.read(sid)
-    if (!held) return undefined
+    if (!held) return null
     const { cookie } = this.#door.options
     const session: StoredSession = { cookie: new Cookie(typeof cookie === 'function' ? undefined : cookie).data }
     for (const [name, value] of Object.entries(held)) {
