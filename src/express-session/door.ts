@@ -61,7 +61,7 @@ export class SessionDoor {
         store: isOurs ? store : fromExpressStore(store, { sidOf: (sid) => sid, cookie: attributesOf(options) }),
         storeTimeout: options.engine.storeTimeout ?? (isOurs ? undefined : PATIENCE),
         // It signs no cookie of this door.
-        secret: 'unused, for cookies are signed as express-session does it',
+        secret: ['unused: cookies are signed as express-session does it'],
         onEvent: (event) => {
           this.#log.report(event)
           return onEvent?.(event)

@@ -6,6 +6,7 @@ import type { SessionStore } from '../core/store.js'
 import type { CookieSecret } from '../http/foreign-cookie.js'
 import type { SessionLog } from '../http/log.js'
 import { Cookie, cookieText, type CookieOptions } from './cookie.js'
+import { cookieOf } from './cookie-of-session.js'
 import type { ExpressStore } from '../stores/express.js'
 
 /** Options of the engine that the drop-in takes besides those of express-session. */
@@ -114,7 +115,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
   }
   const fixed = typeof cookie === 'function' ? new Cookie() : new Cookie(cookie)
   const name = options.name ?? options.key ?? 'connect.sid'
-  cookieText(name, '', fixed)
+  if (typeof cookie !== 'function') cookieText(name, '', cookieOf(cookie, undefined, false))
   const idleTimeout = options.idleTimeout ?? DEFAULT_IDLE
   const notesEachUse = rolling || resave !== false
   return {
@@ -168,6 +169,12 @@ function warningsOf(options: SessionOptions, { secure, sameSite, partitioned }: 
     )
   }
   if (!options.secret) warnings.push('The option secret is not given. Without req.secret no request gets a session.')
+  const isProduction = process.env['NODE_ENV'] === 'production'
+  if (isProduction && secretsOf(options.secret)?.some((secret) => typeof secret === 'string' && secret.length < 32)) {
+    warnings.push(
+      'A secret has less than 32 characters. Put one of `openssl rand -base64 32` first in the list of secrets.',
+    )
+  }
   if (sameSite === 'none' && !secure) {
     warnings.push("cookie.sameSite 'none' needs cookie.secure: browsers drop such a cookie otherwise.")
   }
