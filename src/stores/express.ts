@@ -5,6 +5,7 @@ import { KeyedStore } from './keyed/keyed-store.js'
 
 export type { FromExpressStoreOptions } from './express/options.js'
 export type { ExpressStore } from './express/their-store.js'
+export { toExpressStore, type ExpressSessionLibrary, type ToExpressStoreOptions } from './express/to-express-store.js'
 
 /**
  * A session store on any store for express-session, handed in and left open.

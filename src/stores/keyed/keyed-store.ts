@@ -150,7 +150,7 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
       if (kept === undefined) throw unfit(this.name, 'does not give back what is written')
       if (!('data' in kept) || kept.data.get('probe') !== '1') throw unfit(this.name, 'gives back something else')
     } finally {
-      await this.delete(record.key)
+      await this.#inTurn([record.key], (name) => this.#remove(name))
     }
   }
 
@@ -194,7 +194,7 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
     if (value === undefined || value === null) return undefined
     if (typeof value !== 'object') throw unreadable('it is no object')
     const now = this.#clock()
-    const found = MARK in value ? foundIn(key, value as KeptValue) : this.#outsider(key, value as KeptValue, now)
+    const found = MARK in value ? foundIn(key, value) : this.#outsider(key, value as KeptValue, now)
     const isOver = isKeptFormer(found) ? now >= found.until : isExpired(found, now)
     return isOver ? undefined : found
   }
