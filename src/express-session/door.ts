@@ -9,7 +9,8 @@ import { failureOf } from '../http/failure.js'
 import type { CookieSecret } from '../http/foreign-cookie.js'
 import { holdHead } from '../http/hold.js'
 import { LogLines, text } from '../http/log.js'
-import { fromExpressStore, type ExpressStore } from '../stores/express.js'
+import { asTheirs } from '../stores/express/as-theirs.js'
+import type { ExpressStore } from '../stores/express.js'
 import type { CookieOptions } from './cookie.js'
 import { SessionExchange } from './exchange.js'
 import { ownIds, plainIds } from './ids.js'
@@ -58,7 +59,7 @@ export class SessionDoor {
     this.engine = new SessionEngine(
       {
         ...options.engine,
-        store: isOurs ? store : fromExpressStore(store, { sidOf: (sid) => sid, cookie: attributesOf(options) }),
+        store: isOurs ? store : asTheirs(store, attributesOf(options), options.engine.clock),
         storeTimeout: options.engine.storeTimeout ?? (isOurs ? undefined : PATIENCE),
         // It signs no cookie of this door.
         secret: ['unused: cookies are signed as express-session does it'],

@@ -16,11 +16,15 @@ export interface ExpressStore {
   get(sid: string, callback: (error: unknown, session?: unknown) => void): unknown
   set(sid: string, session: unknown, callback?: (error?: unknown) => void): unknown
   destroy(sid: string, callback?: (error?: unknown) => void): unknown
+  touch?(sid: string, session: unknown, callback?: (error?: unknown) => void): unknown
 }
 
 /** A store of express-session as a place that keeps values. */
 export class TheirStore implements KeyedThings {
   readonly name: string
+  readonly touch: KeyedThings['touch']
+  readonly isNewFree: boolean
+  readonly shortest: Duration | undefined
   readonly #store: ExpressStore
   readonly #options: ResolvedExpressStoreOptions
 
@@ -28,6 +32,9 @@ export class TheirStore implements KeyedThings {
     this.name = options.name
     this.#store = store
     this.#options = options
+    this.isNewFree = options.isTheirs
+    this.shortest = options.isTheirs ? 1 : undefined
+    this.touch = options.isTheirs && typeof store.touch === 'function' ? (sid, time) => this.#touch(sid, time) : undefined
   }
 
   nameOf(key: string): string {
@@ -48,6 +55,12 @@ export class TheirStore implements KeyedThings {
   async delete(sid: string): Promise<void> {
     const store = this.#store
     await this.#asked('destroy', store.destroy.length < 2, (callback) => store.destroy(sid, callback))
+  }
+
+  async #touch(sid: string, timeToLive: Duration): Promise<void> {
+    const store = this.#store
+    const session = { cookie: cookieOf(timeToLive, this.#options.cookie) }
+    await this.#asked('touch', store.touch!.length < 3, (callback) => store.touch!(sid, session, callback))
   }
 
   /**
