@@ -5,6 +5,23 @@ import { MemoryStore } from './memory-store.js'
 import type { SessionOptions } from './options.js'
 import { Session, type SessionData, type StoredSession } from './session.js'
 import { Store } from './store.js'
+import type { RequestSession } from '../http/request-session.js'
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface LatchkeySessions {
+      dropIn: Session & Partial<SessionData>
+    }
+
+    interface Request {
+      /** The id of the session. A secret. */
+      sessionID: string
+      /** The store, as express-session shows it. */
+      sessionStore: Store
+    }
+  }
+}
 
 /** The middleware that {@link session} makes. */
 export interface SessionMiddlewareFunction {
@@ -38,11 +55,15 @@ function session(options: SessionOptions = {}): SessionMiddlewareFunction {
   )
 }
 
-session.Session = Session
-session.Cookie = Cookie
-session.Store = Store
-session.MemoryStore = MemoryStore
+// As express-session has them, behind the name of its function.
+// eslint-disable-next-line @typescript-eslint/no-namespace
+declare namespace session {
+  export { Cookie, MemoryStore, Session, Store }
+  export type { CookieData, CookieOptions, SessionData, SessionOptions, StoredSession }
+}
+
+Object.assign(session, { Cookie, MemoryStore, Session, Store })
 
 export default session
 export { session as 'module.exports', Cookie, MemoryStore, Session, Store }
-export type { CookieData, CookieOptions, SessionData, SessionOptions, StoredSession }
+export type { CookieData, CookieOptions, RequestSession, SessionData, SessionOptions, StoredSession }
