@@ -88,9 +88,9 @@ function baseOf(session: ExpressSessionLibrary<unknown>): new () => BaseStore {
 }
 
 function assertStore(store: SessionStore): SessionStore {
-  if (typeof (store as Partial<SessionStore> | undefined)?.load === 'function') return store
+  if (typeof (store as Partial<SessionStore> | undefined)?.create === 'function') return store
   throw invalid(
-    'toExpressStore: the store has no method "load", so it is not a SessionStore of Latchkey. Pass a RedisStore or a SqliteStore.',
+    'toExpressStore: the store has no method "create", so it is not a SessionStore of Latchkey. Pass a RedisStore or a SqliteStore.',
   )
 }
 
