@@ -245,13 +245,16 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
   #takeDeadlines({ originalMaxAge }: Cookie): void {
     const open = this.#open
     const { record } = open
-    const length = originalMaxAge === null ? null : Math.min(Math.round(originalMaxAge), MAX_DURATION)
-    if (record && length === (record.persistent ? record.idleTimeout : null)) return
     const { now } = this.#door.engine
+    const length = originalMaxAge === null ? null : Math.min(Math.round(originalMaxAge), MAX_DURATION)
     if (length !== null && length < 1) return open.expire(1, now + length, true)
-    const idle = length ?? this.#door.options.idleTimeout
-    const { lifetime = MAX_DURATION } = this.#door.options.engine
-    open.expire(idle, Math.max(record?.expiresAt ?? 0, now + Math.max(idle, record ? 0 : lifetime)), length !== null)
+    const idle = length ?? record?.idleTimeout ?? this.#door.options.idleTimeout
+    const end = now + Math.max(idle, this.#door.options.engine.lifetime ?? MAX_DURATION)
+    const isSame = record && length === (record.persistent ? record.idleTimeout : null)
+    // One that somebody else has written may know of no lifetime.
+    if (!isSame || record.expiresAt > end) {
+      open.expire(idle, record ? Math.min(Math.max(record.expiresAt, now + idle), end) : end, length !== null)
+    }
   }
 
   /** A sign-in gives another id. */

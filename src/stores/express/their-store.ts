@@ -1,5 +1,5 @@
 import { isPromise } from '../../core/calls.js'
-import type { Duration } from '../../core/duration.js'
+import { MAX_DURATION, type Duration } from '../../core/duration.js'
 import { SessionError } from '../../core/errors.js'
 import type { KeptValue, KeyedThings, OutsideTimes } from '../keyed/things.js'
 import type { ResolvedExpressStoreOptions } from './options.js'
@@ -23,6 +23,7 @@ export interface ExpressStore {
 export class TheirStore implements KeyedThings {
   readonly name: string
   readonly touch: KeyedThings['touch']
+  readonly usedAt: KeyedThings['usedAt']
   readonly isNewFree: boolean
   readonly shortest: Duration | undefined
   readonly #store: ExpressStore
@@ -34,7 +35,9 @@ export class TheirStore implements KeyedThings {
     this.#options = options
     this.isNewFree = options.isTheirs
     this.shortest = options.isTheirs ? 1 : undefined
-    this.touch = options.isTheirs && typeof store.touch === 'function' ? (sid, time) => this.#touch(sid, time) : undefined
+    const touches = options.isTheirs && typeof store.touch === 'function'
+    this.touch = touches ? (sid, timeToLive) => this.#touch(sid, timeToLive) : undefined
+    this.usedAt = touches ? ({ cookie }, idleTimeout, now) => lastUse(endOf(cookie), idleTimeout, now) : undefined
   }
 
   nameOf(key: string): string {
@@ -72,6 +75,7 @@ export class TheirStore implements KeyedThings {
     const { expires, originalMaxAge } = cookie as { readonly expires?: unknown; readonly originalMaxAge?: unknown }
     const idleTimeout = typeof originalMaxAge === 'number' && originalMaxAge >= 1 ? Math.ceil(originalMaxAge) : ONE_DAY
     const end = new Date((expires ?? NaN) as string).getTime()
+    if (this.#options.isTheirs) return rollingTimes(idleTimeout, end, now)
     const expiresAt = end > now ? end : now + idleTimeout
     // Its last use is not known: half of the time is left, so that the next request notes its own.
     const lastSeenAt = now - Math.floor(idleTimeout / 2)
@@ -101,6 +105,31 @@ export class TheirStore implements KeyedThings {
       { cause },
     )
   }
+}
+
+/** As express-session means it: a session that is used has no other end than that. */
+function rollingTimes(idleTimeout: Duration, end: number, now: number): OutsideTimes {
+  const lastSeenAt = lastUse(end, idleTimeout, now)
+  return {
+    createdAt: lastSeenAt,
+    lastSeenAt,
+    idleTimeout,
+    expiresAt: now + MAX_DURATION,
+    persistent: !Number.isNaN(end),
+  }
+}
+
+/**
+ * Some stores note a touch in the cookie that they keep. In others it moves the deadline in the store alone: then the last
+ * use is not known, but what the store gives out is not over.
+ */
+function lastUse(end: number, idleTimeout: Duration, now: number): number {
+  return end > now ? Math.min(end - idleTimeout, now) : now - Math.floor(idleTimeout / 2)
+}
+
+function endOf(cookie: unknown): number {
+  const { expires } = (cookie ?? {}) as { readonly expires?: unknown }
+  return new Date((expires ?? NaN) as string).getTime()
 }
 
 /** What most stores take where a cookie says nothing, in milliseconds. */

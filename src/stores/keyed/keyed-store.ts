@@ -226,15 +226,15 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
     if (value === undefined || value === null) return undefined
     if (typeof value !== 'object') throw unreadable('it is no object')
     const now = this.#clock()
-    const found = MARK in value ? this.#believed(foundIn(key, value), now) : this.#outsider(key, value as KeptValue, now)
+    const found = MARK in value ? this.#withUse(foundIn(key, value as KeptValue), value as KeptValue, now) : this.#outsider(key, value as KeptValue, now)
     const isOver = isKeptFormer(found) ? now >= found.until : isExpired(found, now)
     return isOver ? undefined : found
   }
 
-  /** Where a touch leaves no trace in the record, it was used at some time within its idle timeout. */
-  #believed(found: SessionRecord | KeptFormer, now: number): SessionRecord | KeptFormer {
-    if (!this.#things.touch || isKeptFormer(found)) return found
-    return { ...found, lastSeenAt: Math.max(found.lastSeenAt, now - Math.floor(found.idleTimeout / 2)) }
+  #withUse(found: SessionRecord | KeptFormer, value: KeptValue, now: number): SessionRecord | KeptFormer {
+    if (!this.#things.usedAt || isKeptFormer(found)) return found
+    const usedAt = this.#things.usedAt(value, found.idleTimeout, now)
+    return usedAt > found.lastSeenAt ? { ...found, lastSeenAt: usedAt } : found
   }
 
   /** A session that the place had before, or that somebody else has written. Each load gives it the same handle. */

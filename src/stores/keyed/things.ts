@@ -22,11 +22,10 @@ export interface KeyedThings {
   set(name: string, value: KeptValue, timeToLive: Duration): Promise<void>
   /** Twice is not an error. */
   delete(name: string): Promise<void>
-  /**
-   * Moves the deadline alone, and never creates. It leaves the record as it was, so where this is there the place is
-   * believed: what it gives out is not over. Without it a touch is a `get` and a `set`.
-   */
+  /** Moves the deadline alone, and never creates. Without it a touch is a `get` and a `set`. */
   readonly touch?: ((name: string, timeToLive: Duration) => Promise<void>) | undefined
+  /** When a value was last used, as far as the place knows: a touch of its own leaves the record as it was. */
+  readonly usedAt?: ((value: KeptValue, idleTimeout: Duration, now: number) => number) | undefined
   /** Whether the name of a new record is free without a look. */
   readonly isNewFree?: boolean | undefined
   /** The shortest time to live that the place is given, in milliseconds. Default: a second, for some count in seconds. */
