@@ -153,7 +153,9 @@ export class SessionDoor {
       generate?: (request: SessionRequest) => void
       on?: (event: string, listener: () => void) => unknown
     }
-    store.generate = (request) => this.generate(request)
+    // Another middleware on the same store has requests of its own.
+    const before = store.generate
+    store.generate = (request) => (before && !keeperOf(request) ? before(request) : this.generate(request))
     store.on?.('disconnect', () => (this.#isConnected = false))
     store.on?.('connect', () => (this.#isConnected = true))
     return store

@@ -1,6 +1,8 @@
 import { isPromise } from '../../core/calls.js'
 import { MAX_DURATION, type Duration } from '../../core/duration.js'
 import { SessionError } from '../../core/errors.js'
+import type { SessionRecord } from '../../core/record.js'
+import { MARK } from '../keyed/kept-value.js'
 import type { KeptValue, KeyedThings, OutsideTimes } from '../keyed/things.js'
 import type { ResolvedExpressStoreOptions } from './options.js'
 
@@ -36,7 +38,7 @@ export class TheirStore implements KeyedThings {
     this.isNewFree = options.isTheirs
     this.shortest = options.isTheirs ? 1 : undefined
     const touches = options.isTheirs && typeof store.touch === 'function'
-    this.touch = touches ? (sid, timeToLive) => this.#touch(sid, timeToLive) : undefined
+    this.touch = touches ? (sid, timeToLive, record) => this.#touch(sid, timeToLive, record) : undefined
     this.usedAt = touches ? ({ cookie }, idleTimeout, now) => lastUse(endOf(cookie), idleTimeout, now) : undefined
   }
 
@@ -51,7 +53,8 @@ export class TheirStore implements KeyedThings {
 
   async set(sid: string, value: KeptValue, timeToLive: Duration): Promise<void> {
     const store = this.#store
-    const session = { cookie: cookieOf(timeToLive, this.#options.cookie), ...value }
+    const record = this.#options.isTheirs ? (value[MARK] as SessionRecord | undefined) : undefined
+    const session = { cookie: cookieOf(timeToLive, this.#options.cookie, record), ...value }
     await this.#asked('set', store.set.length < 3, (callback) => store.set(sid, session, callback))
   }
 
@@ -60,9 +63,9 @@ export class TheirStore implements KeyedThings {
     await this.#asked('destroy', store.destroy.length < 2, (callback) => store.destroy(sid, callback))
   }
 
-  async #touch(sid: string, timeToLive: Duration): Promise<void> {
+  async #touch(sid: string, timeToLive: Duration, record: SessionRecord): Promise<void> {
     const store = this.#store
-    const session = { cookie: cookieOf(timeToLive, this.#options.cookie) }
+    const session = { cookie: cookieOf(timeToLive, this.#options.cookie, record) }
     await this.#asked('touch', store.touch!.length < 3, (callback) => store.touch!(sid, session, callback))
   }
 
@@ -140,9 +143,15 @@ function isNoFile(error: unknown): boolean {
   return typeof error === 'object' && error !== null && (error as { code?: unknown }).code === 'ENOENT'
 }
 
-/** The cookie in the form in which stores look for the deadline: in `expires`, in `originalMaxAge`, or in `maxAge`. */
-function cookieOf(timeToLive: Duration, attributes: object): object {
-  const cookie = { originalMaxAge: timeToLive, expires: new Date(Date.now() + timeToLive), ...attributes }
+/**
+ * The cookie in the form in which stores look for the deadline: in `expires`, in `originalMaxAge`, or in `maxAge`.
+ *
+ * @param record - whose cookie it is, where express-session is to find it as it would have written it itself
+ */
+function cookieOf(timeToLive: Duration, attributes: object, record?: SessionRecord): object {
+  // The store decides how long it keeps one that goes with the browser.
+  if (record?.persistent === false) return { originalMaxAge: null, expires: null, ...attributes }
+  const cookie = { originalMaxAge: record?.idleTimeout ?? timeToLive, expires: new Date(Date.now() + timeToLive), ...attributes }
   // In express-session it is of the moment, and not written down.
   return Object.defineProperty(cookie, 'maxAge', { value: timeToLive })
 }

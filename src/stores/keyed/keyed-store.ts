@@ -193,7 +193,7 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
     this.#loaded.delete(name)
     if (typeof record === 'string') return false
     const timeToLive = endsAt({ ...record, lastSeenAt }) - this.#clock()
-    if (timeToLive > 0) await this.#inTime('touch', touch(name, timeToLive))
+    if (timeToLive > 0) await this.#inTime('touch', touch(name, timeToLive, record))
     return timeToLive > 0
   }
 

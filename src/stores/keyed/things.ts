@@ -23,7 +23,7 @@ export interface KeyedThings {
   /** Twice is not an error. */
   delete(name: string): Promise<void>
   /** Moves the deadline alone, and never creates. Without it a touch is a `get` and a `set`. */
-  readonly touch?: ((name: string, timeToLive: Duration) => Promise<void>) | undefined
+  readonly touch?: ((name: string, timeToLive: Duration, record: SessionRecord) => Promise<void>) | undefined
   /** When a value was last used, as far as the place knows: a touch of its own leaves the record as it was. */
   readonly usedAt?: ((value: KeptValue, idleTimeout: Duration, now: number) => number) | undefined
   /** Whether the name of a new record is free without a look. */
