@@ -140,14 +140,17 @@ export class HeldRecord {
     const signIn = isSignIn
       ? { authenticatedAt: times.lastSeenAt, ...(this.#carrier.client ?? UNKNOWN_CLIENT) }
       : undefined
-    return after(moveRecord(this.#context, written, { carrier: this.#carrier, changes, times, subject, signIn, ifVersion }), (result) => {
-      if (typeof result !== 'string') {
-        this.#isNew()
-        if (this.fate !== 'created') this.fate = 'rotated'
-        this.#context.emit({ type: 'rotated', handle: this.handle, reason })
-      }
-      return result
-    })
+    return after(
+      moveRecord(this.#context, written, { carrier: this.#carrier, changes, times, subject, signIn, ifVersion }),
+      (result) => {
+        if (typeof result !== 'string') {
+          this.#isNew()
+          if (this.fate !== 'created') this.fate = 'rotated'
+          this.#context.emit({ type: 'rotated', handle: this.handle, reason })
+        }
+        return result
+      },
+    )
   }
 
   /** Notes that the session is used. */

@@ -197,7 +197,7 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
     if (typeof request.sessionID !== 'string') return
     const { session } = request
     if (!session) return this.#settleUnset()
-    if (!(session instanceof Session) || session.req !== (request as unknown)) throw replaced()
+    if (!(session instanceof Session) || session.req !== request) throw replaced()
     this.#face = session
     this.#take(session)
     if (this.#door.options.saveUninitialized && this.isReachable) this.#open.keepsEmpty = true
@@ -222,7 +222,7 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
     const { request } = this
     const open = this.#open
     request.sessionID = open.id
-    const session = new Session(request as never)
+    const session = new Session(request)
     const attributes = open.isStored ? this.#attributes : this.#door.cookieOptions(request)
     session.cookie = cookieOf(attributes, open.record, this.#isSecureConnection)
     restoreAttributes(session.cookie, (open.session as object as Record<string, unknown>)[COOKIE_KEY])
@@ -270,7 +270,8 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
     if (open.tokenChange === 'clear') return this.#deletionText()
     if (!open.isStored || !this.#isDeliverable) return undefined
     const isChanged = open.tokenChange === 'set' || open.fate !== 'unchanged'
-    const isDue = open.tokenChange === 'set' || this.#door.options.rolling || (isChanged && cookie.originalMaxAge !== null)
+    const isDue =
+      open.tokenChange === 'set' || this.#door.options.rolling || (isChanged && cookie.originalMaxAge !== null)
     if (!isDue) return undefined
     cookie.reset()
     return cookieText(this.#door.options.name, expressCookieValue(open.id, this.#secrets[0]!), cookie)

@@ -66,4 +66,12 @@ Object.assign(session, { Cookie, MemoryStore, Session, Store })
 
 export default session
 export { session as 'module.exports', Cookie, MemoryStore, Session, Store }
+export { SessionError, type SessionErrorCode } from '../core/errors.js'
+export type { SessionEvent, SessionObserver } from '../core/events.js'
+export type { CookieSecret } from '../http/foreign-cookie.js'
+export type { LogFields, LogLevel, SessionLog } from '../http/log.js'
+export type { ExpressStore } from '../stores/express.js'
+export type { MemoryStoreConstructor } from './memory-store.js'
+export type { SessionRequest } from './session.js'
+export type { StoreConstructor } from './store.js'
 export type { CookieData, CookieOptions, RequestSession, SessionData, SessionOptions, StoredSession }

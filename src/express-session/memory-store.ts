@@ -39,7 +39,7 @@ PlainMemoryStore.prototype = Object.create(Store.prototype, {
   constructor: { value: PlainMemoryStore, writable: true, configurable: true },
 }) as Kept
 
-Object.assign(PlainMemoryStore.prototype as Kept, {
+Object.assign(PlainMemoryStore.prototype, {
   get(this: Kept, sid: string, callback: (error?: unknown, session?: StoredSession) => void): void {
     setImmediate(callback, null, liveSession(this, sid))
   },

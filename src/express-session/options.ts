@@ -108,8 +108,7 @@ const EACH_REQUEST: Duration = 1
 export function resolveOptions(options: SessionOptions): ResolvedOptions {
   const { genid, unset, secret, cookie = {}, resave, saveUninitialized, rolling = false } = options
   if (genid !== undefined && typeof genid !== 'function') throw new TypeError('genid option must be a function')
-  if (unset && unset !== 'destroy' && unset !== 'keep')
-    throw new TypeError('unset option must be "destroy" or "keep"')
+  if (unset && unset !== 'destroy' && unset !== 'keep') throw new TypeError('unset option must be "destroy" or "keep"')
   if (Array.isArray(secret) && secret.length === 0) {
     throw new TypeError('secret option array must contain one or more strings')
   }

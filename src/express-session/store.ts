@@ -44,7 +44,7 @@ BaseStore.prototype = Object.create(EventEmitter.prototype, {
   constructor: { value: BaseStore, writable: true, configurable: true },
 }) as Store
 
-Object.assign(BaseStore.prototype as Store, {
+Object.assign(BaseStore.prototype, {
   regenerate(this: Store, request: SessionRequest, callback: VerbCallback): void {
     this.destroy(request.sessionID, (error) => {
       this.generate(request)

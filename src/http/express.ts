@@ -56,4 +56,5 @@ export type { CookieOptions, SessionOptions, Transport } from './options.js'
 export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
 export { SessionError, type SessionErrorCode } from '../core/errors.js'
 export type { SessionEvent, SessionObserver } from '../core/events.js'
-export type { RequestSession, Session, SessionData }
+export type { RequestSession }
+export type { Session, SessionData }

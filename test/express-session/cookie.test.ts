@@ -6,7 +6,13 @@ const hour = 3_600_000
 
 test('new Cookie(): path /, httpOnly, no length', () => {
   const cookie = new Cookie()
-  expect([cookie.path, cookie.httpOnly, cookie.maxAge, cookie.expires, cookie.originalMaxAge]).toEqual(['/', true, null, null, null])
+  expect([cookie.path, cookie.httpOnly, cookie.maxAge, cookie.expires, cookie.originalMaxAge]).toEqual([
+    '/',
+    true,
+    null,
+    null,
+    null,
+  ])
 })
 
 test('new Cookie(options) takes the last of expires and maxAge', () => {
@@ -84,11 +90,14 @@ describe.each(kinds)('on $kind', ({ make }) => {
   })
 
   test('the attributes of one session may be changed, and stay so', async () => {
-    const { browser, setCookies } = await site({ store: make(), rolling: true, cookie: { maxAge: hour } }, ({ session, url }, response) => {
-      session['a'] = 1
-      if (url === '/change') Object.assign(session.cookie, { httpOnly: false, sameSite: 'strict', priority: 'low' })
-      response.end(JSON.stringify(session.cookie))
-    })
+    const { browser, setCookies } = await site(
+      { store: make(), rolling: true, cookie: { maxAge: hour } },
+      ({ session, url }, response) => {
+        session['a'] = 1
+        if (url === '/change') Object.assign(session.cookie, { httpOnly: false, sameSite: 'strict', priority: 'low' })
+        response.end(JSON.stringify(session.cookie))
+      },
+    )
     await browser.get('/')
     expect((await setCookies('/'))[0]).toMatch(/; HttpOnly$/)
     await browser.get('/change')

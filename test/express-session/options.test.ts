@@ -142,7 +142,9 @@ describe('cookie', () => {
     const base = await listening((request, response) => middleware(request, response, () => response.end()), server)
     const { request } = await import('node:https')
     const lines = await new Promise((resolve, reject) => {
-      request(base.replace('http:', 'https:'), { rejectUnauthorized: false }, ({ headers }) => resolve(headers['set-cookie']))
+      request(base.replace('http:', 'https:'), { rejectUnauthorized: false }, ({ headers }) =>
+        resolve(headers['set-cookie']),
+      )
         .on('error', reject)
         .end()
     })

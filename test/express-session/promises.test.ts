@@ -16,7 +16,11 @@ interface Ground {
 
 const grounds: readonly Ground[] = [
   ...stores,
-  { name: 'a store for express-session', open: () => Promise.resolve(new session.MemoryStore()), stop: () => Promise.resolve() },
+  {
+    name: 'a store for express-session',
+    open: () => Promise.resolve(new session.MemoryStore()),
+    stop: () => Promise.resolve(),
+  },
 ]
 
 afterAll(async () => {

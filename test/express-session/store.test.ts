@@ -87,7 +87,10 @@ describe('Store', () => {
     await browser.get('/')
     expect(store.asked).toEqual(['set'])
     const [kept] = [...store.sessions.values()].map((text) => JSON.parse(text) as StoredSession)
-    expect(kept).toMatchObject({ views: 1, cookie: { originalMaxAge: 60_000, httpOnly: true, path: '/', sameSite: 'lax' } })
+    expect(kept).toMatchObject({
+      views: 1,
+      cookie: { originalMaxAge: 60_000, httpOnly: true, path: '/', sameSite: 'lax' },
+    })
     expect(Date.parse(String(kept!.cookie.expires)) - Date.now()).toBeGreaterThan(50_000)
   })
 
@@ -135,7 +138,10 @@ describe('Store', () => {
     await browser.get('/')
     store.asked.length = 0
     await browser.get('/')
-    expect([store.asked, touched]).toEqual([['get'], [{ cookie: expect.objectContaining({ originalMaxAge: expect.any(Number) as number }) as object }]])
+    expect([store.asked, touched]).toEqual([
+      ['get'],
+      [{ cookie: expect.objectContaining({ originalMaxAge: expect.any(Number) as number }) as object }],
+    ])
   })
 
   test('store.touch never brings back what another process has ended', async () => {

@@ -24,7 +24,11 @@ function theirSite(given: object, handler = visit): Promise<string> {
   )
 }
 
-async function ask(base: string, cookie: string | undefined, path = '/'): Promise<{ text: string; cookie: string | undefined }> {
+async function ask(
+  base: string,
+  cookie: string | undefined,
+  path = '/',
+): Promise<{ text: string; cookie: string | undefined }> {
   const response = await fetch(base + path, cookie === undefined ? {} : { headers: { cookie } })
   const [line] = response.headers.getSetCookie()
   return { text: await response.text(), cookie: line?.split(';')[0] ?? cookie }

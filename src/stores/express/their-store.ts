@@ -151,7 +151,11 @@ function isNoFile(error: unknown): boolean {
 function cookieOf(timeToLive: Duration, attributes: object, record?: SessionRecord): object {
   // The store decides how long it keeps one that goes with the browser.
   if (record?.persistent === false) return { originalMaxAge: null, expires: null, ...attributes }
-  const cookie = { originalMaxAge: record?.idleTimeout ?? timeToLive, expires: new Date(Date.now() + timeToLive), ...attributes }
+  const cookie = {
+    originalMaxAge: record?.idleTimeout ?? timeToLive,
+    expires: new Date(Date.now() + timeToLive),
+    ...attributes,
+  }
   // In express-session it is of the moment, and not written down.
   return Object.defineProperty(cookie, 'maxAge', { value: timeToLive })
 }

@@ -226,7 +226,8 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
     if (value === undefined || value === null) return undefined
     if (typeof value !== 'object') throw unreadable('it is no object')
     const now = this.#clock()
-    const found = MARK in value ? this.#withUse(foundIn(key, value as KeptValue), value as KeptValue, now) : this.#outsider(key, value as KeptValue, now)
+    const found =
+      MARK in value ? this.#withUse(foundIn(key, value), value, now) : this.#outsider(key, value as KeptValue, now)
     const isOver = isKeptFormer(found) ? now >= found.until : isExpired(found, now)
     return isOver ? undefined : found
   }
