@@ -9,7 +9,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { minutes } from '../../src/core/duration.js'
 import { storeConformance } from '../../src/testing/conformance.js'
 import { newKey, newRecord, patchOf } from '../../src/testing/conformance/samples.js'
-import { keeps } from '../../src/testing/conformance/suite.js'
+import { keeps, together } from '../../src/testing/conformance/suite.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 
 describe('a cache of cache-manager is a store', () => {
@@ -54,7 +54,7 @@ describe('a cache of cache-manager', () => {
     const cache = createCache()
     const on = vi.spyOn(cache, 'on')
     const store = cacheManagerStore(cache)
-    await Promise.all(Array.from({ length: 30 }, () => store.load(newKey())))
+    await together(Array.from({ length: 30 }, () => () => store.load(newKey())))
     expect(on).toHaveBeenCalledTimes(1)
   })
 })

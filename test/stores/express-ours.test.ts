@@ -47,14 +47,14 @@ async function start(store: SessionStore, options: Options = {}, gate = new Hand
     response.end()
   })
   app.get('/login', (request, response, next) => {
-    request.session.regenerate((error) => {
+    void request.session.regenerate((error) => {
       if (error) return next(error)
       dataOf(request)['userId'] = 1
       response.end()
     })
   })
   app.get('/logout', (request, response, next) => {
-    request.session.destroy((error) => (error ? next(error) : response.end()))
+    void request.session.destroy((error) => (error ? next(error) : response.end()))
   })
   app.get('/visits', (request, response) => {
     const data = dataOf(request)

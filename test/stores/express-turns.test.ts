@@ -10,7 +10,7 @@ import {
   sealedRotation,
   successorKey,
 } from '../../src/testing/conformance/samples.js'
-import { loaded } from '../../src/testing/conformance/suite.js'
+import { loaded, together } from '../../src/testing/conformance/suite.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { HeldExpressStore } from '../support/held-express-store.js'
 
@@ -32,12 +32,16 @@ describe('within one process, on a store that knows no atomic step,', () => {
   test('a write waits for the one before it, and both are kept', async () => {
     const { theirs, store, other, key } = await setUp()
     const first = theirs.hold('set')
-    const writes = [store.update(key, set('a')), other.update(key, set('b')), store.touch(key, Date.now() + 5)]
+    const writes = together<unknown>([
+      () => store.update(key, set('a')),
+      () => other.update(key, set('b')),
+      () => store.touch(key, Date.now() + 5),
+    ])
     await first.come
     await turnOfTheLoop()
     expect(theirs.calls).toEqual(['get', 'set'])
     first.go()
-    expect(await Promise.all(writes)).toEqual(['updated', 'updated', true])
+    expect(await writes).toEqual(['updated', 'updated', true])
     expect((await loaded(store, key)).data).toEqual(
       new Map([
         ['cart', '["tea"]'],
@@ -142,10 +146,16 @@ describe('within one process, on a store that knows no atomic step,', () => {
       const { theirs, store, record, key } = await setUp()
       const next = successorKey(key)
       const failed = new Error('the line is cut')
-      // The first set, that of the new record, goes through.
-      if (verb === 'set') theirs.once('set', (callback) => setImmediate(callback, null))
-      theirs.once(verb, (callback) => callback(failed))
-      await expect(store.rotate(key, next, patch)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', cause: failed })
+      const first = theirs.hold('set')
+      theirs.once(verb, (callback) => setImmediate(callback, failed))
+      const refused = expect(store.rotate(key, next, patch)).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        cause: failed,
+      })
+      await first.come
+      first.go()
+      expect([...theirs.kept.keys()]).toEqual([key, next])
+      await refused
       expect([...theirs.kept.keys()]).toEqual([key])
       expect(await store.load(next)).toBeUndefined()
       expect(await store.load(key)).toEqual(record)

@@ -15,6 +15,7 @@ import { startRedis } from './redis-server.js'
 /** A store for express-session that others have made, on the real thing that it is for. */
 export interface TheirStore {
   readonly name: string
+  readonly isInMemory: boolean
   /** Opens a fresh, empty store. */
   open(): Promise<Store>
   /** Closes what was opened and ends what is under it. */
@@ -36,7 +37,7 @@ export const theirStores: readonly TheirStore[] = [
 ]
 
 function inMemory(name: string, make: () => Store): TheirStore {
-  return { name, open: () => Promise.resolve(make()), stop: () => Promise.resolve() }
+  return { name, isInMemory: true, open: () => Promise.resolve(make()), stop: () => Promise.resolve() }
 }
 
 function onFiles(): TheirStore {
@@ -44,6 +45,7 @@ function onFiles(): TheirStore {
   const FileStore = sessionFileStore(session)
   return {
     name: 'session-file-store',
+    isInMemory: false,
     async open() {
       const path = await mkdtemp(join(tmpdir(), 'latchkey-file-store-'))
       folders.push(path)
@@ -71,6 +73,7 @@ function onPostgres(): TheirStore {
   let starting: ReturnType<typeof start> | undefined
   return {
     name: 'connect-pg-simple',
+    isInMemory: false,
     async open() {
       const { pool } = await (starting ??= start())
       const columns = 'sid varchar NOT NULL PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL'
@@ -99,6 +102,7 @@ function onRedis(): TheirStore {
   let starting: ReturnType<typeof start> | undefined
   return {
     name: 'connect-redis',
+    isInMemory: false,
     async open() {
       const { client } = await (starting ??= start())
       return new RedisStore({ client, prefix: `${randomUUID()}:` })
