@@ -14,7 +14,7 @@ interface Area {
   readonly builtins?: readonly string[]
 }
 
-/** The rules of the house: core ← http ← nest, core ← stores, testing → core, observe → core. */
+/** The rules of the house: core ← http ← nest, core ← stores, http and stores ← express-session, testing → core, observe → core. */
 const areas: Readonly<Record<string, Area>> = {
   core: { ours: ['core'], packages: [], optional: [], builtins: ['node:crypto'] },
   http: { ours: ['core', 'http'], packages: ['bowser'], optional: ['express', 'fastify'] },
@@ -24,6 +24,8 @@ const areas: Readonly<Record<string, Area>> = {
     packages: ['@nestjs/common', '@nestjs/core', 'rxjs'],
     optional: ['fastify'],
   },
+  // The drop-in: a door that takes the stores of others as they are.
+  'express-session': { ours: ['core', 'http', 'stores', 'express-session'], packages: [], optional: ['express'] },
   stores: { ours: ['core', 'stores'], packages: [], optional: ['redis', 'ioredis'] },
   observe: { ours: ['core', 'observe'], packages: ['@opentelemetry/api'], optional: [] },
   testing: { ours: ['core', 'testing'], packages: [], optional: [] },
@@ -65,7 +67,8 @@ function areaOf(file: string): string {
 /** A store and the folder beside it know no other store. What is common to several is in `keyed`. */
 function isSameStore(file: string, target: string): boolean {
   const store = (path: string): string | undefined => /^src\/stores\/([^/.]+)/.exec(path)?.[1]
-  return [undefined, 'keyed', store(file)].includes(store(target))
+  const isDropIn = areaOf(file) === 'express-session' && store(target) === 'express'
+  return isDropIn || [undefined, 'keyed', store(file)].includes(store(target))
 }
 
 /** Found by the compiler's own parser: declarations, `import()`, `require`, and `import()` in types. */
