@@ -81,7 +81,7 @@ async function start(
   }
   const store = new FailingStore(inner)
   const after = [parsed(), flash, passport.initialize(), passport.session(), login] as RequestHandler[]
-  const options = { secret, store, storeTimeout: 10_000, log: false, ...more }
+  const options: SessionOptions = { secret, store, storeTimeout: 10_000, log: false, ...more }
   const app = ending(await express!.start(options, routes, { after }))
   return { store, browser: new CookieAgent(app.base) }
 }

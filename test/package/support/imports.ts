@@ -14,7 +14,7 @@ interface Area {
   readonly builtins?: readonly string[]
 }
 
-/** The rules of the house: core ← http ← nest, core ← stores, testing → core, observe → core. */
+/** The rules of the house: core ← http ← nest, core ← stores, testing → core, observe → core, passport → http. */
 const areas: Readonly<Record<string, Area>> = {
   core: { ours: ['core'], packages: [], optional: [], builtins: ['node:crypto'] },
   http: { ours: ['core', 'http'], packages: ['bowser'], optional: ['express', 'fastify'] },
@@ -25,6 +25,7 @@ const areas: Readonly<Record<string, Area>> = {
     optional: ['fastify'],
   },
   stores: { ours: ['core', 'stores'], packages: [], optional: ['redis', 'ioredis'] },
+  passport: { ours: ['core', 'http', 'passport'], packages: [], optional: [] },
   observe: { ours: ['core', 'observe'], packages: ['@opentelemetry/api'], optional: [] },
   testing: { ours: ['core', 'testing'], packages: [], optional: [] },
   // src/index.ts, the Nest face.
