@@ -61,6 +61,7 @@ describe('a failing store', () => {
       'delete',
       'rotate',
       'confirm',
+      'find',
       'count',
       'revoke',
       'revokeAll',
