@@ -1,6 +1,7 @@
-import type { Awaitable } from '../core/store.js'
 import { SessionError } from '../core/errors.js'
 import type { Session } from '../core/session.js'
+import type { Awaitable } from '../core/store.js'
+import { subjectText } from '../core/subject.js'
 import { exchangeBehind } from '../http/door.js'
 import type { Exchange } from '../http/exchange.js'
 import { failureOf } from '../http/failure.js'
@@ -42,7 +43,8 @@ export interface StrategyActions {
  *
  * It takes the place of Passport's own strategy of that name, which `passport.session()` runs: an application that uses
  * `passport.session()` gives this one another name, `passport.use('latchkey', new SessionStrategy())`. With
- * `passport.authenticate()` give it `{ session: false }`: who has a session needs no new one.
+ * `passport.authenticate()` give it `{ session: false }`: who has a session needs no new one. On `latchkey/express-session`
+ * it goes by `session.userId`.
  */
 export class SessionStrategy {
   readonly name: string = 'session'
@@ -62,7 +64,8 @@ export class SessionStrategy {
 function authenticate(actions: StrategyActions, request: object, verify: SessionVerify): void {
   let session: StrategySession | undefined
   try {
-    session = signedIn(exchangeBehind(request))
+    const exchange = exchangeBehind(request)
+    session = exchange ? signedIn(exchange) : signedInByDropIn(request)
   } catch (error) {
     return actions.error(error)
   }
@@ -81,19 +84,32 @@ const NOBODY = { message: 'Session not found' }
  *
  * @throws SessionError `REQUEST_WITHOUT_SESSION`, and what speaks against the request's having a session
  */
-function signedIn(exchange: Exchange | undefined): StrategySession | undefined {
-  const session = exchange?.session
-  if (!exchange || !session) {
-    throw new SessionError(
-      'REQUEST_WITHOUT_SESSION',
-      'This request never got a session. Mount the sessions of Latchkey before Passport.',
-    )
-  }
-  const { objections } = exchange
+function signedIn(exchange: Exchange): StrategySession | undefined {
+  const { session, objections } = exchange
+  if (!session) throw withoutSession()
   if (objections?.standing) throw answerable(objections.standing)
   if (exchange.door.engine.subjectOf(session) !== undefined) return session
   if (!session.isAvailable && objections?.storeDown) throw answerable(objections.storeDown)
   return undefined
+}
+
+/**
+ * The same for a request of `latchkey/express-session`, by `session.userId`. One whose session could not be loaded does not
+ * come here.
+ *
+ * @throws SessionError `REQUEST_WITHOUT_SESSION` for what is none, and `SUBJECT_INVALID`
+ */
+function signedInByDropIn(request: object): StrategySession | undefined {
+  const { session, sessionID } = request as { readonly session?: StrategySession; readonly sessionID?: unknown }
+  if (typeof sessionID !== 'string') throw withoutSession()
+  return session && subjectText(session['userId']) !== undefined ? session : undefined
+}
+
+function withoutSession(): SessionError {
+  return new SessionError(
+    'REQUEST_WITHOUT_SESSION',
+    'This request never got a session. Mount the sessions of Latchkey before Passport.',
+  )
 }
 
 /** With its status: Express and Fastify look for it on the error. In Nest a filter of ours knows it by the code. */

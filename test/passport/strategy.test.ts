@@ -1,5 +1,6 @@
 import express, { type Express, type RequestHandler } from 'express'
 import { sessions, type SessionOptions } from 'latchkey/express'
+import dropIn from 'latchkey/express-session'
 import { SessionStrategy, type SessionStrategyOptions } from 'latchkey/passport'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { CookieAgent, FailingStore } from 'latchkey/testing'
@@ -22,14 +23,18 @@ async function start(
   strategies: string | string[],
   more: (app: Express) => void = () => {},
   options: Partial<SessionOptions> = {},
+  mounted?: ReturnType<typeof dropIn>,
 ): Promise<Scene> {
   const store = new FailingStore(new MemoryStore())
   const app = express()
-  const middleware = sessions({ secret, store, log: false, ...options })
+  const middleware = mounted ?? sessions({ secret, store, log: false, ...options })
   app.use(middleware)
   app.get('/login', (request, response) => {
     Object.assign(request.session, ann, request.query)
     response.end()
+  })
+  app.get('/logout', (request, response) => {
+    request.session.destroy(() => response.end())
   })
   more(app)
   const guard = passport.authenticate(strategies, { session: false }) as RequestHandler
@@ -138,6 +143,19 @@ describe.each(versions)('the strategy `session`, with $name', ({ make }) => {
     expect((await browser.get('/profile')).status).toBe(401)
     await browser.get('/login')
     expect(await json(browser.get('/profile'))).toMatchObject({ id: 42 })
+  })
+
+  test('on the drop-in for express-session it goes by session.userId', async () => {
+    const passport = withStrategy(make)
+    const store = new MemoryStore()
+    const { browser } = await start(passport, 'session', undefined, undefined, dropIn({ secret, store, log: false }))
+    expect((await browser.get('/profile')).status).toBe(401)
+    await browser.get('/login?userId=')
+    expect((await browser.get('/profile')).status).toBe(401)
+    await browser.get('/login')
+    expect(await json(browser.get('/profile'))).toMatchObject({ id: 42 })
+    await browser.get('/logout')
+    expect((await browser.get('/profile')).status).toBe(401)
   })
 
   test('a request that never came to the sessions is an error, and nobody is let in', async () => {
