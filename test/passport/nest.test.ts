@@ -120,6 +120,21 @@ afterEach(async () => {
   for (const app of running.splice(0)) await app.close()
 })
 
+/** What the strategy says before a handler is known. */
+const said: unknown[] = []
+
+function ask(request: object, response: object, next: (error?: unknown) => void): void {
+  const told = (error: { readonly code?: unknown } | null, user: unknown): void => {
+    said.push(error?.code ?? user)
+    next(error ?? undefined)
+  }
+  ;(passport.authenticate('session', { session: false }, told as never) as (...args: unknown[]) => void)(
+    request,
+    response,
+    next,
+  )
+}
+
 describe.each(adapters)('in Nest on $name', (adapter) => {
   async function start({
     keepSessionInfo = false,
@@ -138,7 +153,7 @@ describe.each(adapters)('in Nest on $name', (adapter) => {
     })
     class AppModule implements NestModule {
       configure(consumer: MiddlewareConsumer): void {
-        if (asked) consumer.apply(passport.authenticate('session', { session: false })).forRoutes(asked)
+        if (asked) consumer.apply(ask).forRoutes(asked)
       }
     }
     passport.serializeUser((user, done) => done(null, (user as User).id))
@@ -205,5 +220,6 @@ describe.each(adapters)('in Nest on $name', (adapter) => {
     expect((await browser.post('/hook')).status).toBe(201)
     const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://elsewhere.example' }
     expect((await browser.request('/hook', { method: 'POST', headers })).status).toBe(403)
+    expect(said.splice(0)).toEqual([{ id: 1, by: 'session' }, 'CROSS_SITE_REQUEST'])
   })
 })
