@@ -5,7 +5,17 @@ import { SessionError, type SessionErrorCode } from './errors.js'
 import { keyOf, newId } from './id.js'
 import type { SessionMetrics, StoreCallOutcome } from './metrics.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from './record.js'
-import type { Awaitable, BySubject, Evictions, Outcome, Probing, Rotating, SessionStore, Sweeping } from './store.js'
+import type {
+  Awaitable,
+  BySubject,
+  Evictions,
+  LoadOptions,
+  Outcome,
+  Probing,
+  Rotating,
+  SessionStore,
+  Sweeping,
+} from './store.js'
 
 /** Whether a store answered with a promise. */
 export function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
@@ -76,8 +86,9 @@ export class StoreCalls {
     return this.#breaker.downFor
   }
 
-  load(key: string): Awaitable<SessionRecord | FormerKey | undefined> {
-    return this.#call('load', () => this.#store.load(key))
+  /** @param isFresh - whether the answer must be what is stored now */
+  load(key: string, isFresh = false): Awaitable<SessionRecord | FormerKey | undefined> {
+    return this.#call('load', () => (isFresh ? this.#store.load(key, FRESH) : this.#store.load(key)))
   }
 
   create(record: SessionRecord, limit?: SubjectLimit): Awaitable<Evictions | undefined> {
@@ -255,13 +266,15 @@ export class StoreCalls {
 
   /** Under a key that no session has. */
   #nobody(): Awaitable<unknown> {
-    return this.#store.load(keyOf(newId(undefined)))
+    return this.#store.load(keyOf(newId(undefined)), FRESH)
   }
 
   #late(timeout = this.#timeout): Error {
     return new LateError(`No answer within ${Math.round(timeout)} ms.`)
   }
 }
+
+const FRESH: LoadOptions = Object.freeze({ fresh: true })
 
 /** The verbs whose failure says that the store can't be asked. Of the others only silence says so. */
 const READS: ReadonlySet<string> = new Set(['load', 'list', 'find', 'count'])

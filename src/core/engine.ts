@@ -10,7 +10,7 @@ import { GuardedMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
-import type { Awaitable, Closing } from './store.js'
+import type { Awaitable, Closing, LoadOptions } from './store.js'
 import { assertFits } from './size.js'
 import { start } from './start.js'
 import { subjectText } from './subject.js'
@@ -77,13 +77,14 @@ export class SessionEngine {
    * The session of a request: that of the first token which is ours and has a record, or a new, empty one. A token with a
    * wrong signature costs no store call.
    *
+   * @param isFresh - whether it must be read from the store now, past a near cache
    * @throws SessionError `STORE_UNAVAILABLE`
    */
-  open(tokens: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
+  open(tokens: readonly string[], carrier: Carrier, isFresh = false): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     const { metrics } = this.#context
-    if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0)
-    const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0)
+    if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0, isFresh)
+    const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0, isFresh)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
   }
 
@@ -138,10 +139,11 @@ export class SessionEngine {
   /**
    * A copy of the data of the session with this id, from the store; `undefined` if there is none.
    *
+   * @param options - `fresh`: whether it must be read from the store now, past a near cache
    * @throws SessionError `STORE_UNAVAILABLE`
    */
-  async read(id: string): Promise<Record<string, unknown> | undefined> {
-    const found = await this.#found(id)
+  async read(id: string, { fresh = false }: LoadOptions = {}): Promise<Record<string, unknown> | undefined> {
+    const found = await this.#found(id, fresh)
     if (!found) return undefined
     const data: Record<string, unknown> = {}
     try {
@@ -171,7 +173,7 @@ export class SessionEngine {
     const now = this.#context.options.clock()
     // Another try where the session moves to a new id in between.
     for (;;) {
-      const found = await this.#found(id)
+      const found = await this.#found(id, true)
       if (!found) return false
       const { record } = found
       try {
@@ -195,7 +197,7 @@ export class SessionEngine {
    * @throws SessionError `STORE_UNAVAILABLE`
    */
   async revoke(id: string): Promise<boolean> {
-    const found = await this.#found(id)
+    const found = await this.#found(id, true)
     if (!found) return false
     const existed = await endRecord(this.#context, found.record.key)
     if (existed) this.emit({ type: 'revoked', handle: found.record.handle, reason: 'service' })
@@ -248,7 +250,7 @@ export class SessionEngine {
     if (store.abilities.has('closing')) await (store as typeof store & Closing).close()
   }
 
-  #find(open: OpenSession, tokens: readonly string[], from: number): Awaitable<OpenSession> {
+  #find(open: OpenSession, tokens: readonly string[], from: number, isFresh: boolean): Awaitable<OpenSession> {
     for (let index = from; index < tokens.length; index++) {
       const token = tokens[index]!
       const secret = this.#signer.check(token)
@@ -259,9 +261,11 @@ export class SessionEngine {
         continue
       }
       const id = idOf(token)
-      const found = findRecord(this.#context, id)
+      const found = findRecord(this.#context, id, isFresh)
       if (isPromise(found)) {
-        return found.then((there) => (this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1)))
+        return found.then((there) =>
+          this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1, isFresh),
+        )
       }
       if (this.#hold(open, secret, found)) return open
     }
@@ -270,7 +274,7 @@ export class SessionEngine {
 
   #findIds(open: OpenSession, ids: readonly string[], from: number): Awaitable<OpenSession> {
     for (let index = from; index < ids.length; index++) {
-      const found = findRecord(this.#context, ids[index]!)
+      const found = findRecord(this.#context, ids[index]!, false)
       if (isPromise(found)) {
         return found.then((there) => (this.#hold(open, 0, there) ? open : this.#findIds(open, ids, index + 1)))
       }
@@ -296,9 +300,9 @@ export class SessionEngine {
     return true
   }
 
-  #found(id: string): Awaitable<Found | undefined> {
+  #found(id: string, isFresh: boolean): Awaitable<Found | undefined> {
     if (!this.#context.ids.mayBeId(id)) return undefined
-    return after(findRecord(this.#context, id), (found) => (typeof found === 'string' ? undefined : found))
+    return after(findRecord(this.#context, id, isFresh), (found) => (typeof found === 'string' ? undefined : found))
   }
 }
 
