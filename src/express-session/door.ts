@@ -198,6 +198,8 @@ function withStatus(error: SessionError): SessionError {
   return Object.assign(error, {
     status: statusCode,
     statusCode,
+    // By this Nest knows an error that has a status.
+    expose: false,
     headers: retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter), 'Cache-Control': 'no-store' },
   })
 }

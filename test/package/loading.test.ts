@@ -18,6 +18,8 @@ const OPTIONAL = [
   'better-sqlite3',
   '@opentelemetry/api',
   '@nestjs/terminus',
+  '@nestjs/passport',
+  'passport',
 ]
 
 /** What a stranger may see of a module of ours. */
@@ -65,6 +67,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   'latchkey/express': ['bowser'],
   'latchkey/express-session': ['bowser'],
   'latchkey/fastify': ['bowser'],
+  'latchkey/passport': ['bowser'],
   'latchkey/opentelemetry': ['@opentelemetry/api'],
 }
 

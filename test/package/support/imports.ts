@@ -14,7 +14,10 @@ interface Area {
   readonly builtins?: readonly string[]
 }
 
-/** The rules of the house: core ← http ← nest, core ← stores, http and stores ← express-session, testing → core, observe → core. */
+/**
+ * The rules of the house: core ← http ← nest, core ← stores, http and stores ← express-session, testing → core, observe →
+ * core, passport → http.
+ */
 const areas: Readonly<Record<string, Area>> = {
   core: { ours: ['core'], packages: [], optional: [], builtins: ['node:crypto'] },
   http: { ours: ['core', 'http'], packages: ['bowser'], optional: ['express', 'fastify'] },
@@ -27,6 +30,7 @@ const areas: Readonly<Record<string, Area>> = {
   // The drop-in: a door that takes the stores of others as they are.
   'express-session': { ours: ['core', 'http', 'stores', 'express-session'], packages: [], optional: ['express'] },
   stores: { ours: ['core', 'stores'], packages: [], optional: ['redis', 'ioredis'] },
+  passport: { ours: ['core', 'http', 'passport'], packages: [], optional: [] },
   observe: { ours: ['core', 'observe'], packages: ['@opentelemetry/api'], optional: [] },
   testing: { ours: ['core', 'testing'], packages: [], optional: [] },
   // src/index.ts, the Nest face.
