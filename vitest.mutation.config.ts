@@ -21,7 +21,10 @@ export default defineConfig({
       { find: /^latchkey\/passport$/, replacement: here('./src/passport/session-strategy.ts') },
       { find: /^latchkey\/express-session$/, replacement: here('./src/express-session/index.ts') },
       { find: /^latchkey\/(express|fastify)$/, replacement: here('./src/http/$1.ts') },
-      { find: /^latchkey\/stores\/(memory|sqlite|redis|express|cache-manager)$/, replacement: here('./src/stores/$1.ts') },
+      {
+        find: /^latchkey\/stores\/(memory|sqlite|redis|express|cache-manager)$/,
+        replacement: here('./src/stores/$1.ts'),
+      },
     ],
   },
   test: {
