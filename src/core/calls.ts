@@ -5,7 +5,17 @@ import { SessionError, type SessionErrorCode } from './errors.js'
 import { keyOf, newId } from './id.js'
 import type { SessionMetrics, StoreCallOutcome } from './metrics.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from './record.js'
-import type { Awaitable, BySubject, Evictions, Outcome, Probing, Rotating, SessionStore, Sweeping } from './store.js'
+import type {
+  Awaitable,
+  BySubject,
+  Evictions,
+  LoadOptions,
+  Outcome,
+  Probing,
+  Rotating,
+  SessionStore,
+  Sweeping,
+} from './store.js'
 
 /** Whether a store answered with a promise. */
 export function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
@@ -76,13 +86,14 @@ export class StoreCalls {
     return this.#breaker.downFor
   }
 
-  load(key: string): Awaitable<SessionRecord | FormerKey | undefined> {
+  /** @param isFresh - whether the answer must be what is stored now */
+  load(key: string, isFresh = false): Awaitable<SessionRecord | FormerKey | undefined> {
     // Every request comes here, so it is spared the function that the other calls make.
-    if (this.#metrics) return this.#call('load', () => this.#store.load(key))
+    if (this.#metrics) return this.#call('load', () => this.#store.load(key, isFresh ? FRESH : undefined))
     if (this.#breaker.isDown) throw this.#turnedAway('load')
     let answer: Awaitable<SessionRecord | FormerKey | undefined>
     try {
-      answer = this.#store.load(key)
+      answer = isFresh ? this.#store.load(key, FRESH) : this.#store.load(key)
     } catch (cause) {
       throw this.#failure('load', cause)
     }
@@ -268,7 +279,7 @@ export class StoreCalls {
 
   /** Under a key that no session has. */
   #nobody(): Awaitable<unknown> {
-    return this.#store.load(keyOf(newId(undefined)))
+    return this.#store.load(keyOf(newId(undefined)), FRESH)
   }
 
   #late(timeout = this.#timeout): Error {
@@ -276,8 +287,10 @@ export class StoreCalls {
   }
 }
 
+const FRESH: LoadOptions = Object.freeze({ fresh: true })
+
 /** The verbs whose failure says that the store can't be asked. Of the others only silence says so. */
-const READS: ReadonlySet<string> = new Set(['load', 'list', 'count'])
+const READS: ReadonlySet<string> = new Set(['load', 'list', 'find', 'count'])
 
 /** The cause of a failure that is a deadline. */
 class LateError extends Error {}

@@ -5,12 +5,12 @@ import type { Duration } from './duration.js'
 import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
 import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
-import { ID_LENGTH } from './id.js'
+import { OWN_IDS, type IdScheme } from './ids.js'
 import { GuardedMetrics, type SessionMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
-import type { Awaitable, Closing } from './store.js'
+import type { Awaitable, Closing, LoadOptions } from './store.js'
 import { assertFits } from './size.js'
 import { start } from './start.js'
 import { subjectText } from './subject.js'
@@ -32,8 +32,11 @@ export class SessionEngine {
   /** The sessions of a subject. */
   readonly subjects: SubjectSessions
 
-  /** @throws SessionError `OPTIONS_INVALID` */
-  constructor(options: EngineOptions) {
+  /**
+   * @param ids - how ids are made; for who keeps sessions under ids of somebody else
+   * @throws SessionError `OPTIONS_INVALID`
+   */
+  constructor(options: EngineOptions, ids: IdScheme = OWN_IDS) {
     const resolved = resolveEngineOptions(options)
     const signer = new TokenSigner(resolved.secrets)
     const metrics = resolved.metrics && new GuardedMetrics(resolved.metrics)
@@ -59,6 +62,7 @@ export class SessionEngine {
     this.#context = {
       options: resolved,
       calls,
+      ids,
       metrics,
       rotates: resolved.store.abilities.has('rotating'),
       limitOf: (subject) => limitOf(resolved, calls, subject),
@@ -73,18 +77,43 @@ export class SessionEngine {
    * The session of a request: that of the first token which is ours and has a record, or a new, empty one. A token with a
    * wrong signature costs no store call.
    *
+   * @param isFresh - whether it must be read from the store now, past a near cache
    * @throws SessionError `STORE_UNAVAILABLE`
    */
-  open(tokens: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
+  open(tokens: readonly string[], carrier: Carrier, isFresh = false): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     const { metrics } = this.#context
-    if (metrics) return this.#counting(metrics, open, tokens)
-    return tokens.length === 0 ? open : this.#find(open, tokens, 0)
+    if (metrics) return this.#counting(metrics, open, tokens, isFresh)
+    return tokens.length === 0 ? open : this.#find(open, tokens, 0, isFresh)
   }
 
-  #counting(metrics: SessionMetrics, open: OpenSession, tokens: readonly string[]): Awaitable<OpenSession> {
-    const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0)
+  #counting(
+    metrics: SessionMetrics,
+    open: OpenSession,
+    tokens: readonly string[],
+    isFresh: boolean,
+  ): Awaitable<OpenSession> {
+    const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0, isFresh)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
+  }
+
+  /**
+   * The session of a request whose ids somebody else has found good: that of the first which has a record, or a new, empty
+   * one.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE`
+   */
+  openIds(ids: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
+    const open = new OpenSession(this.#context, carrier)
+    const find = (): Awaitable<OpenSession> => this.#findIds(open, ids, 0)
+    const { metrics } = this.#context
+    if (!metrics) return find()
+    return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
+  }
+
+  /** A new, empty session for a request, without asking for one that it may have. */
+  begin(carrier: Carrier): OpenSession {
+    return new OpenSession(this.#context, carrier)
   }
 
   /** The session of a request that can't have its own: without data, and `error` is the answer to every verb. */
@@ -119,10 +148,11 @@ export class SessionEngine {
   /**
    * A copy of the data of the session with this id, from the store; `undefined` if there is none.
    *
+   * @param options - `fresh`: whether it must be read from the store now, past a near cache
    * @throws SessionError `STORE_UNAVAILABLE`
    */
-  async read(id: string): Promise<Record<string, unknown> | undefined> {
-    const found = await this.#found(id)
+  async read(id: string, { fresh = false }: LoadOptions = {}): Promise<Record<string, unknown> | undefined> {
+    const found = await this.#found(id, fresh)
     if (!found) return undefined
     const data: Record<string, unknown> = {}
     try {
@@ -152,7 +182,7 @@ export class SessionEngine {
     const now = this.#context.options.clock()
     // Another try where the session moves to a new id in between.
     for (;;) {
-      const found = await this.#found(id)
+      const found = await this.#found(id, true)
       if (!found) return false
       const { record } = found
       try {
@@ -176,7 +206,7 @@ export class SessionEngine {
    * @throws SessionError `STORE_UNAVAILABLE`
    */
   async revoke(id: string): Promise<boolean> {
-    const found = await this.#found(id)
+    const found = await this.#found(id, true)
     if (!found) return false
     const existed = await endRecord(this.#context, found.record.key)
     if (existed) this.emit({ type: 'revoked', handle: found.record.handle, reason: 'service' })
@@ -229,7 +259,7 @@ export class SessionEngine {
     if (store.abilities.has('closing')) await (store as typeof store & Closing).close()
   }
 
-  #find(open: OpenSession, tokens: readonly string[], from: number): Awaitable<OpenSession> {
+  #find(open: OpenSession, tokens: readonly string[], from: number, isFresh: boolean): Awaitable<OpenSession> {
     for (let index = from; index < tokens.length; index++) {
       const token = tokens[index]!
       const secret = this.#signer.check(token)
@@ -240,11 +270,24 @@ export class SessionEngine {
         continue
       }
       const id = idOf(token)
-      const found = findRecord(this.#context, id)
+      const found = findRecord(this.#context, id, isFresh)
       if (isPromise(found)) {
-        return found.then((there) => (this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1)))
+        return found.then((there) =>
+          this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1, isFresh),
+        )
       }
       if (this.#hold(open, secret, found)) return open
+    }
+    return open
+  }
+
+  #findIds(open: OpenSession, ids: readonly string[], from: number): Awaitable<OpenSession> {
+    for (let index = from; index < ids.length; index++) {
+      const found = findRecord(this.#context, ids[index]!, false)
+      if (isPromise(found)) {
+        return found.then((there) => (this.#hold(open, 0, there) ? open : this.#findIds(open, ids, index + 1)))
+      }
+      if (this.#hold(open, 0, found)) return open
     }
     return open
   }
@@ -266,9 +309,9 @@ export class SessionEngine {
     return true
   }
 
-  #found(id: string): Awaitable<Found | undefined> {
-    if (typeof id !== 'string' || id.length !== ID_LENGTH) return undefined
-    return after(findRecord(this.#context, id), (found) => (typeof found === 'string' ? undefined : found))
+  #found(id: string, isFresh: boolean): Awaitable<Found | undefined> {
+    if (!this.#context.ids.mayBeId(id)) return undefined
+    return after(findRecord(this.#context, id, isFresh), (found) => (typeof found === 'string' ? undefined : found))
   }
 }
 

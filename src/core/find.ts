@@ -3,7 +3,6 @@ import type { SessionContext } from './context.js'
 import { SessionError } from './errors.js'
 import { passedDeadline } from './expiry.js'
 import { unsealId } from './former.js'
-import { keyOf } from './id.js'
 import { isFormerKey, type FormerKey, type SessionRecord } from './record.js'
 import type { Awaitable } from './store.js'
 
@@ -34,33 +33,46 @@ const MAX_STEPS = 1024
  *
  * An id that was rotated away longer ago than the grace finds nothing: its use is told as `reuse-detected`.
  *
+ * @param isFresh - whether the answer must be what is stored now
  * @throws SessionError `STORE_UNAVAILABLE`
  */
-export function findRecord(context: SessionContext, id: string): Awaitable<Found | Missing> {
-  return find(context, id, keyOf(id), true)
+export function findRecord(context: SessionContext, id: string, isFresh: boolean): Awaitable<Found | Missing> {
+  return find(context, id, context.ids.keyOf(id), true, isFresh)
 }
 
 /**
  * Where the record of `key` is now, for a request that held it when it moved: that request goes on with it however long
- * it takes. `undefined` if the key is dead.
+ * it takes. `undefined` if the key is dead. Always what is stored now: a write has just met something else than was known.
  *
  * @throws SessionError `STORE_UNAVAILABLE`
  */
 export function findAgain(context: SessionContext, id: string, key: string): Awaitable<Found | undefined> {
-  return after(find(context, id, key, false), (found) => (typeof found === 'string' ? undefined : found))
+  return after(find(context, id, key, false, true), (found) => (typeof found === 'string' ? undefined : found))
 }
 
 /** @param isJudged - whether a former id must still be good, and what has ended is told of */
-function find(context: SessionContext, id: string, key: string, isJudged: boolean): Awaitable<Found | Missing> {
-  const found = loadReadable(context, key)
+function find(
+  context: SessionContext,
+  id: string,
+  key: string,
+  isJudged: boolean,
+  isFresh: boolean,
+): Awaitable<Found | Missing> {
+  const found = loadReadable(context, key, isFresh)
   return isPromise(found)
-    ? found.then((there) => judge(context, id, there, isJudged))
-    : judge(context, id, found, isJudged)
+    ? found.then((there) => judge(context, id, there, isJudged, isFresh))
+    : judge(context, id, found, isJudged, isFresh)
 }
 
-function judge(context: SessionContext, id: string, found: Readable, isJudged: boolean): Awaitable<Found | Missing> {
+function judge(
+  context: SessionContext,
+  id: string,
+  found: Readable,
+  isJudged: boolean,
+  isFresh: boolean,
+): Awaitable<Found | Missing> {
   if (typeof found !== 'object') return found ?? 'no-record'
-  if (isFormerKey(found)) return follow(context, id, found, isJudged, MAX_STEPS)
+  if (isFormerKey(found)) return follow(context, id, found, isJudged, isFresh, MAX_STEPS)
   return isOver(context, found, isJudged) ? 'expired' : { id, record: found, sight: 'current' }
 }
 
@@ -69,15 +81,17 @@ function follow(
   id: string,
   former: FormerKey,
   isJudged: boolean,
+  isFresh: boolean,
   steps: number,
 ): Awaitable<Found | Missing> {
   if (isJudged && former.goodUntil !== undefined && context.options.clock() >= former.goodUntil) {
     return after(reused(context, former, MAX_STEPS), () => 'id-left-behind')
   }
   const next = former.sealedId === undefined ? undefined : unsealId(former.sealedId, id, former.movedTo)
-  return after(loadReadable(context, former.movedTo), (found): Awaitable<Found | Missing> => {
+  return after(loadReadable(context, former.movedTo, isFresh), (found): Awaitable<Found | Missing> => {
     if (typeof found !== 'object') return found ?? 'no-record'
-    if (isFormerKey(found)) return steps > 0 ? follow(context, next ?? id, found, isJudged, steps - 1) : 'no-record'
+    if (isFormerKey(found))
+      return steps > 0 ? follow(context, next ?? id, found, isJudged, isFresh, steps - 1) : 'no-record'
     if (isOver(context, found, isJudged)) return 'expired'
     return { id: next ?? id, record: found, sight: next === undefined ? 'former' : 'unseen' }
   })
@@ -92,7 +106,7 @@ function isOver(context: SessionContext, record: SessionRecord, isTold: boolean)
 
 /** An id was used that its session has left behind: somebody else has a copy of it. */
 function reused(context: SessionContext, former: FormerKey, steps: number): Awaitable<void> {
-  return after(loadReadable(context, former.movedTo), (found): Awaitable<void> => {
+  return after(loadReadable(context, former.movedTo, true), (found): Awaitable<void> => {
     if (typeof found !== 'object' || steps === 0) return
     if (isFormerKey(found)) return reused(context, found, steps - 1)
     return tellReuse(context, found)
@@ -115,7 +129,7 @@ function tellReuse(context: SessionContext, { handle, key }: SessionRecord): Awa
 export function endRecord(context: SessionContext, key: string, steps = MAX_STEPS): Awaitable<boolean> {
   return after(context.calls.delete(key), (existed): Awaitable<boolean> => {
     if (existed || !context.rotates || steps === 0) return existed
-    return after(loadReadable(context, key), (found): Awaitable<boolean> => {
+    return after(loadReadable(context, key, true), (found): Awaitable<boolean> => {
       if (typeof found !== 'object') return false
       return endRecord(context, isFormerKey(found) ? found.movedTo : key, steps - 1)
     })
@@ -126,9 +140,9 @@ export function endRecord(context: SessionContext, key: string, steps = MAX_STEP
 type Readable = SessionRecord | FormerKey | 'record-unreadable' | undefined
 
 /** What is under a key. A record that can't be read counts as absent, and is told of. */
-export function loadReadable(context: SessionContext, key: string): Awaitable<Readable> {
+export function loadReadable(context: SessionContext, key: string, isFresh: boolean): Awaitable<Readable> {
   try {
-    const found = context.calls.load(key)
+    const found = context.calls.load(key, isFresh)
     return isPromise(found) ? found.then(undefined, (error: unknown) => countsAsAbsent(context, error)) : found
   } catch (error) {
     return countsAsAbsent(context, error)

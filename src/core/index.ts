@@ -30,6 +30,7 @@ export {
   type BySubject,
   type Closing,
   type Evictions,
+  type LoadOptions,
   type Outcome,
   type Probing,
   type Rotating,

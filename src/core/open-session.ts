@@ -9,6 +9,7 @@ import type { Found, Missing } from './find.js'
 import { gone, HeldRecord, type Fate, type MoveReason } from './held-record.js'
 import { Lifetime } from './lifetime.js'
 import type { CommitOutcome, SessionMetrics } from './metrics.js'
+import type { SessionRecord } from './record.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
 import { assertFits } from './size.js'
@@ -27,6 +28,8 @@ export class OpenSession implements SessionBearer {
   readonly #context: SessionContext
   readonly #lifetime: Lifetime
   readonly #record: HeldRecord
+  /** Whether it is stored although it has no data. */
+  keepsEmpty = false
   #session = new LiveSession(this)
   #finding: Finding = 'no-token'
   #aside: AsideObjects | undefined
@@ -95,6 +98,16 @@ export class OpenSession implements SessionBearer {
   /** What became of the session so far. */
   get fate(): Fate {
     return this.#record.fate
+  }
+
+  /** What is stored of it, as far as this request knows. */
+  get record(): SessionRecord | undefined {
+    return this.#record.written?.record
+  }
+
+  /** Gives it deadlines of its own: what ends it without use, in milliseconds, and when it ends for good. */
+  expire(idleTimeout: Duration, expiresAt: number, persistent: boolean): void {
+    this.#lifetime.give({ idleTimeout, expiresAt }, persistent)
   }
 
   /** Whether there is a record of it, as far as this request knows. */
@@ -172,6 +185,17 @@ export class OpenSession implements SessionBearer {
         this.#record.keep(written)
       }),
     )
+  }
+
+  /**
+   * Reads the session again, past a near cache, before its handler runs: what was written to it so far in this request stays,
+   * on top of what others have written. If it is over, it is new and empty.
+   */
+  refresh(): Promise<void> {
+    return this.#inTurn(() => {
+      const before = this.#record.written
+      return before && after(this.#record.refresh(before), (now) => this.#goOnWith(before, now))
+    })
   }
 
   regenerate(): Promise<void> {
@@ -262,6 +286,20 @@ export class OpenSession implements SessionBearer {
     )
   }
 
+  #goOnWith({ record: before }: Written, now: Written | undefined): void {
+    if (!now) {
+      this.#finding = 'no-record'
+      return holdData(this.#session, NO_DATA)
+    }
+    if (now.record.key === before.key && now.record.version === before.version) return
+    const changes = changesOf(this.#session, before.data) ?? NO_CHANGES
+    const [data, deadlines] = [{}, this.#lifetime.state]
+    holdData(data, withChanges(now.record.data, changes))
+    holdAll(this.#session, new Map(Object.entries(data)))
+    this.#record.keep(now)
+    this.#lifetime.state = { ...deadlines, record: now.record }
+  }
+
   /** Retries on fresh data while other writers come first. */
   #changeBy(change: (data: Partial<SessionData>) => void | Promise<void>): Promise<void> {
     return retrying(
@@ -328,7 +366,10 @@ export class OpenSession implements SessionBearer {
     if (record.isOver) return
     const changes = this.#changes()
     const { written } = record
-    if (!written) return changes && record.create(this.#subjectOf(this.#session), changes.set)
+    if (!written) {
+      const isKept = changes !== undefined || this.keepsEmpty
+      return isKept ? record.create(this.#subjectOf(this.#session), changes?.set ?? NO_DATA) : undefined
+    }
     if (!changes && !this.#lifetime.isChanged && !record.isRotationDue) return
     if (this.#lifetime.isPast) return this.#expire()
     if (changes && this.#isSubjectChanged(written)) return this.#move(written, changes, 'subject')

@@ -17,6 +17,15 @@ export interface Evictions {
   readonly evicted: readonly string[]
 }
 
+/** How a record is asked for. */
+export interface LoadOptions {
+  /**
+   * Whether the answer must be what is stored now. A store that answers from a copy, as a `RedisStore` with a near cache
+   * does, then looks where the record is kept; others always do. Default: `false`.
+   */
+  readonly fresh?: boolean | undefined
+}
+
 /** What a store can do beyond the five verbs. Each names one interface below. */
 export type Ability = 'by-subject' | 'rotating' | 'sweeping' | 'probing' | 'closing'
 
@@ -36,7 +45,7 @@ export interface SessionStore {
    *
    * A key that was rotated away with a sealed id answers what is kept of it instead (see {@link Rotating}).
    */
-  load(key: string): Awaitable<SessionRecord | FormerKey | undefined>
+  load(key: string, options?: LoadOptions): Awaitable<SessionRecord | FormerKey | undefined>
   /**
    * Keeps a new record. A key that is taken by a live record, or was lately rotated away, is refused with a
    * `SessionError` `RECORD_EXISTS`, and what is there is left as it was. That of an expired record is free.
@@ -80,6 +89,8 @@ export interface Rotating {
 export interface BySubject {
   /** The records of a subject, the first signed in first. One that can't be read is left out. */
   list(subject: string): Awaitable<readonly SessionRecord[]>
+  /** The subject's record with this handle; `undefined` if it has none, or one that can't be read. */
+  find(subject: string, handle: string): Awaitable<SessionRecord | undefined>
   /** How many sessions a subject has. */
   count(subject: string): Awaitable<number>
   /** Removes the subject's record with this handle. `false` if there is none; twice is not an error. */

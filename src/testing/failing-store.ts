@@ -5,6 +5,7 @@ import type {
   BySubject,
   Closing,
   Evictions,
+  LoadOptions,
   Outcome,
   Probing,
   Rotating,
@@ -21,6 +22,7 @@ const VERBS = [
   'rotate',
   'confirm',
   'list',
+  'find',
   'count',
   'revoke',
   'revokeAll',
@@ -106,8 +108,8 @@ export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping
     return hold
   }
 
-  load(key: string): Awaitable<SessionRecord | FormerKey | undefined> {
-    return this.#call('load', () => this.#inner.load(key))
+  load(key: string, options?: LoadOptions): Awaitable<SessionRecord | FormerKey | undefined> {
+    return this.#call('load', () => this.#inner.load(key, options))
   }
 
   create(record: SessionRecord, limit?: SubjectLimit): Awaitable<Evictions | undefined> {
@@ -136,6 +138,10 @@ export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping
 
   list(subject: string): Awaitable<readonly SessionRecord[]> {
     return this.#call('list', () => this.#inner.list(subject))
+  }
+
+  find(subject: string, handle: string): Awaitable<SessionRecord | undefined> {
+    return this.#call('find', () => this.#inner.find(subject, handle))
   }
 
   count(subject: string): Awaitable<number> {

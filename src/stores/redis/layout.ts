@@ -32,12 +32,28 @@ export type Fields = ReadonlyMap<string, string>
 
 /** The Redis key of the record under `key`. The braces make the tag the part that decides the Cluster slot. */
 export function recordKey(prefix: string, key: string): string {
-  return `${prefix}:{${tagIn(key)}}:s:${hashIn(key)}`
+  return `${prefix}:{${tagIn(key)}${BEFORE_HASH}${hashIn(key)}`
 }
+
+/** What stands between the tag and the hash. */
+const BEFORE_HASH = '}:s:'
 
 /** The Redis key of the index that the records of a tag are in, if they have a subject. See `docs/decisions/0001-tag-and-index.md`. */
 export function indexKey(prefix: string, key: string): string {
   return `${prefix}:{${tagIn(key)}}:u`
+}
+
+/** The key of the record with this name in Redis; `undefined` for any other name. */
+export function keyIn(prefix: string, name: string): string | undefined {
+  const tag = prefix.length + 2
+  const hash = tag + TAG_LENGTH + BEFORE_HASH.length
+  if (!name.startsWith(BEFORE_HASH, tag + TAG_LENGTH) || !name.startsWith(prefix)) return undefined
+  return name.slice(tag, tag + TAG_LENGTH) + name.slice(hash)
+}
+
+/** The name of a key that nobody uses, in the slot of the record under `key`. */
+export function probeKey(prefix: string, key: string): string {
+  return `${prefix}:{${tagIn(key)}}:p`
 }
 
 /** The part of a key that decides its slot and its index. */

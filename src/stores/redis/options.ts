@@ -2,6 +2,7 @@ import type { SessionError } from '../../core/errors.js'
 import type { Clock } from '../../core/expiry.js'
 import { invalid as invalidOption, refuseUnknown, shown } from '../../core/options.js'
 import { type Connection, connectionOver, type RedisClient } from './client.js'
+import { checkNearCache, type CheckedNearCache, type NearCacheOptions } from './near-cache/options.js'
 import { openConnection } from './open.js'
 
 /** How a `RedisStore` is made. Give `url` or `client`, not both; with neither, the environment variable `REDIS_URL` is used. */
@@ -12,6 +13,10 @@ export interface RedisStoreOptions {
   readonly client?: RedisClient | undefined
   /** What every key begins with. Default `lk`. */
   readonly prefix?: string | undefined
+  /**
+   * Keeps records that were read lately in this process, for as long as Redis tells of their changes. Default: none are kept.
+   */
+  readonly nearCache?: NearCacheOptions | undefined
   /** Tells the time, in epoch milliseconds. Default `Date.now`. */
   readonly clock?: Clock | undefined
 }
@@ -21,23 +26,26 @@ export interface CheckedOptions {
   readonly connection: Connection
   readonly prefix: string
   readonly clock: Clock
+  readonly nearCache: CheckedNearCache | undefined
 }
 
-const KNOWN = ['url', 'client', 'prefix', 'clock']
+const KNOWN = ['url', 'client', 'prefix', 'nearCache', 'clock']
 
 /** Checks the options of a `RedisStore`. Throws `OPTIONS_INVALID` with the value and the mend; never with a password. */
 export function checkOptions(options: RedisStoreOptions): CheckedOptions {
   refuseUnknown(options, KNOWN, 'option of RedisStore')
-  const { url, client, prefix = 'lk', clock = Date.now } = options
+  const { url, client, prefix = 'lk', nearCache, clock = Date.now } = options
   if (typeof prefix !== 'string' || prefix === '' || /[{}]/.test(prefix)) {
     throw invalid(`prefix is ${shown(prefix)}. Give it a text that isn't empty and has no braces`)
   }
   if (typeof clock !== 'function') throw invalid(`clock is ${shown(clock)}. Give it a function such as Date.now`)
   if (client !== undefined) {
     if (url !== undefined) throw invalid('both url and client are given. Leave one out')
-    return { connection: connectionOver(client), prefix, clock }
+    const connection = connectionOver(client)
+    return { connection, prefix, clock, nearCache: checkNearCache(nearCache, client) }
   }
-  return { connection: openConnection(checkUrl(url ?? process.env['REDIS_URL'])), prefix, clock }
+  const checked = checkUrl(url ?? process.env['REDIS_URL'])
+  return { connection: openConnection(checked), prefix, clock, nearCache: checkNearCache(nearCache, checked) }
 }
 
 /** Of a URL only its scheme is shown: everywhere else a password may be, if it isn't percent-encoded. */

@@ -118,7 +118,7 @@ test('a client of node-redis is connected once, however many verbs come first', 
   const server = await start()
   const client = ending(createClient({ url: server.url }), (each) => each.destroy())
   const store = new RedisStore({ client })
-  expect(await Promise.all([newKey(), newKey(), newKey()].map((key) => store.load(key)))).toEqual(
+  expect(await Promise.all([newKey(), newKey(), newKey()].map(async (key) => store.load(key)))).toEqual(
     Array(3).fill(undefined),
   )
   expect(await connections(server)).toBe(1)

@@ -39,9 +39,9 @@ describe('what is sent', () => {
     const { store, clock, at } = bench
     const record = newRecord(clock)
     await store.create(record)
-    expect(await sentDuring(server, () => store.load(record.key))).toEqual([['HGETALL', at(record.key)]])
+    expect(await sentDuring(server, async () => store.load(record.key))).toEqual([['HGETALL', at(record.key)]])
     const missing = newKey()
-    expect(await sentDuring(server, () => store.load(missing))).toEqual([['HGETALL', at(missing)]])
+    expect(await sentDuring(server, async () => store.load(missing))).toEqual([['HGETALL', at(missing)]])
   })
 
   test('every write is one EVALSHA that names all its keys', async () => {
