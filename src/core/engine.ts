@@ -5,8 +5,8 @@ import type { Duration } from './duration.js'
 import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
 import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
-import { ID_LENGTH } from './id.js'
-import { GuardedMetrics } from './metrics.js'
+import { OWN_IDS, type IdScheme } from './ids.js'
+import { GuardedMetrics, type SessionMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
@@ -32,8 +32,11 @@ export class SessionEngine {
   /** The sessions of a subject. */
   readonly subjects: SubjectSessions
 
-  /** @throws SessionError `OPTIONS_INVALID` */
-  constructor(options: EngineOptions) {
+  /**
+   * @param ids - how ids are made; for who keeps sessions under ids of somebody else
+   * @throws SessionError `OPTIONS_INVALID`
+   */
+  constructor(options: EngineOptions, ids: IdScheme = OWN_IDS) {
     const resolved = resolveEngineOptions(options)
     const signer = new TokenSigner(resolved.secrets)
     const metrics = resolved.metrics && new GuardedMetrics(resolved.metrics)
@@ -59,6 +62,7 @@ export class SessionEngine {
     this.#context = {
       options: resolved,
       calls,
+      ids,
       metrics,
       rotates: resolved.store.abilities.has('rotating'),
       limitOf: (subject) => limitOf(resolved, calls, subject),
@@ -79,9 +83,37 @@ export class SessionEngine {
   open(tokens: readonly string[], carrier: Carrier, isFresh = false): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     const { metrics } = this.#context
-    if (!metrics) return tokens.length === 0 ? open : this.#find(open, tokens, 0, isFresh)
+    if (metrics) return this.#counting(metrics, open, tokens, isFresh)
+    return tokens.length === 0 ? open : this.#find(open, tokens, 0, isFresh)
+  }
+
+  #counting(
+    metrics: SessionMetrics,
+    open: OpenSession,
+    tokens: readonly string[],
+    isFresh: boolean,
+  ): Awaitable<OpenSession> {
     const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0, isFresh)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
+  }
+
+  /**
+   * The session of a request whose ids somebody else has found good: that of the first which has a record, or a new, empty
+   * one.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE`
+   */
+  openIds(ids: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
+    const open = new OpenSession(this.#context, carrier)
+    const find = (): Awaitable<OpenSession> => this.#findIds(open, ids, 0)
+    const { metrics } = this.#context
+    if (!metrics) return find()
+    return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
+  }
+
+  /** A new, empty session for a request, without asking for one that it may have. */
+  begin(carrier: Carrier): OpenSession {
+    return new OpenSession(this.#context, carrier)
   }
 
   /** The session of a request that can't have its own: without data, and `error` is the answer to every verb. */
@@ -249,6 +281,17 @@ export class SessionEngine {
     return open
   }
 
+  #findIds(open: OpenSession, ids: readonly string[], from: number): Awaitable<OpenSession> {
+    for (let index = from; index < ids.length; index++) {
+      const found = findRecord(this.#context, ids[index]!, false)
+      if (isPromise(found)) {
+        return found.then((there) => (this.#hold(open, 0, there) ? open : this.#findIds(open, ids, index + 1)))
+      }
+      if (this.#hold(open, 0, found)) return open
+    }
+    return open
+  }
+
   #hold(open: OpenSession, secret: number, found: Found | Missing): boolean {
     if (typeof found === 'string') {
       open.missed(found)
@@ -267,7 +310,7 @@ export class SessionEngine {
   }
 
   #found(id: string, isFresh: boolean): Awaitable<Found | undefined> {
-    if (typeof id !== 'string' || id.length !== ID_LENGTH) return undefined
+    if (!this.#context.ids.mayBeId(id)) return undefined
     return after(findRecord(this.#context, id, isFresh), (found) => (typeof found === 'string' ? undefined : found))
   }
 }

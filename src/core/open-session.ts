@@ -8,7 +8,8 @@ import { SessionError } from './errors.js'
 import type { Found, Missing } from './find.js'
 import { gone, HeldRecord, type Fate, type MoveReason } from './held-record.js'
 import { Lifetime } from './lifetime.js'
-import type { CommitOutcome } from './metrics.js'
+import type { CommitOutcome, SessionMetrics } from './metrics.js'
+import type { SessionRecord } from './record.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
 import { assertFits } from './size.js'
@@ -27,6 +28,8 @@ export class OpenSession implements SessionBearer {
   readonly #context: SessionContext
   readonly #lifetime: Lifetime
   readonly #record: HeldRecord
+  /** Whether it is stored although it has no data. */
+  keepsEmpty = false
   #session = new LiveSession(this)
   #finding: Finding = 'no-token'
   #aside: AsideObjects | undefined
@@ -97,6 +100,16 @@ export class OpenSession implements SessionBearer {
     return this.#record.fate
   }
 
+  /** What is stored of it, as far as this request knows. */
+  get record(): SessionRecord | undefined {
+    return this.#record.written?.record
+  }
+
+  /** Gives it deadlines of its own: what ends it without use, in milliseconds, and when it ends for good. */
+  expire(idleTimeout: Duration, expiresAt: number, persistent: boolean): void {
+    this.#lifetime.give({ idleTimeout, expiresAt }, persistent)
+  }
+
   /** Whether there is a record of it, as far as this request knows. */
   get isStored(): boolean {
     return this.#record.written !== undefined
@@ -137,7 +150,10 @@ export class OpenSession implements SessionBearer {
   /** Stores what is left to store, before the headers leave. */
   commit(): Awaitable<void> {
     const { metrics } = this.#context
-    if (!metrics) return this.#commit()
+    return metrics ? this.#counting(metrics) : this.#commit()
+  }
+
+  #counting(metrics: SessionMetrics): Awaitable<void> {
     return watched(
       () => this.#commit(),
       (hasFailed) => {
@@ -150,7 +166,8 @@ export class OpenSession implements SessionBearer {
   #commit(): Awaitable<void> {
     if (this.#underWay) return this.#underWay.then(() => this.#commit())
     if (this.#failure) throw this.#failure
-    const done = after(this.#record.settle(), (isMet) => (isMet ? this.#persist() : this.#persistUnmet()))
+    const settled = this.#record.settle()
+    const done = settled === true ? this.#persist() : after(settled, (isMet) => this.#persistOnceSettled(isMet))
     if (isPromise(done)) this.#occupy(done)
     return done
   }
@@ -349,12 +366,19 @@ export class OpenSession implements SessionBearer {
     if (record.isOver) return
     const changes = this.#changes()
     const { written } = record
-    if (!written) return changes && record.create(this.#subjectOf(this.#session), changes.set)
+    if (!written) {
+      const isKept = changes !== undefined || this.keepsEmpty
+      return isKept ? record.create(this.#subjectOf(this.#session), changes?.set ?? NO_DATA) : undefined
+    }
     if (!changes && !this.#lifetime.isChanged && !record.isRotationDue) return
     if (this.#lifetime.isPast) return this.#expire()
     if (changes && this.#isSubjectChanged(written)) return this.#move(written, changes, 'subject')
     if (record.isRotationDue) return this.#move(written, changes ?? NO_CHANGES, 'due')
     return this.#update(written, changes ?? NO_CHANGES)
+  }
+
+  #persistOnceSettled(isMet: boolean): Awaitable<void> {
+    return isMet ? this.#persist() : this.#persistUnmet()
   }
 
   /**

@@ -20,6 +20,8 @@ const OPTIONAL = [
   '@nestjs/terminus',
   'express-session',
   'cache-manager',
+  '@nestjs/passport',
+  'passport',
 ]
 
 /** What a stranger may see of a module of ours. */
@@ -65,7 +67,9 @@ const plain = Object.keys(entryPoints).filter((name) => name !== 'latchkey')
 /** What the doors name the devices of clients with, and what a path is for. */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
   'latchkey/express': ['bowser'],
+  'latchkey/express-session': ['bowser'],
   'latchkey/fastify': ['bowser'],
+  'latchkey/passport': ['bowser'],
   'latchkey/opentelemetry': ['@opentelemetry/api'],
 }
 
@@ -81,7 +85,8 @@ test.each(plain)(
     const stores = ours
       .map((file) => /^dist\/stores\/([\w-]+)/.exec(file)?.[1])
       .filter((store) => store !== undefined && store !== 'keyed')
-    const asked = /^latchkey\/stores\/(.*)/.exec(name)?.[1]
+    const asked =
+      /^latchkey\/stores\/(.*)/.exec(name)?.[1] ?? (name === 'latchkey/express-session' ? 'express' : undefined)
     expect([...new Set(stores)]).toEqual(asked === undefined ? [] : [asked])
   },
 )
