@@ -5,7 +5,17 @@ import { SessionError, type SessionErrorCode } from './errors.js'
 import { keyOf, newId } from './id.js'
 import type { SessionMetrics, StoreCallOutcome } from './metrics.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from './record.js'
-import type { Awaitable, BySubject, Evictions, Outcome, Probing, Rotating, SessionStore, Sweeping } from './store.js'
+import type {
+  Adopting,
+  Awaitable,
+  BySubject,
+  Evictions,
+  Outcome,
+  Probing,
+  Rotating,
+  SessionStore,
+  Sweeping,
+} from './store.js'
 
 /** Whether a store answered with a promise. */
 export function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
@@ -109,6 +119,14 @@ export class StoreCalls {
   /** A verb of a store with the ability `by-subject`. */
   bySubject<T>(verb: keyof BySubject, call: (store: BySubject) => Awaitable<T>): Awaitable<T> {
     return this.#call(verb, () => call(this.#store as SessionStore & BySubject))
+  }
+
+  /** A verb of a store that takes over the sessions of another library. */
+  adopting<T>(
+    verb: 'foreign' | 'adopt' | 'forget' | 'settle',
+    call: (adopting: Adopting) => Awaitable<T>,
+  ): Awaitable<T> {
+    return this.#call(verb, () => call(this.#store.adopting!))
   }
 
   /** `sweep` of a store with that ability. */
@@ -264,7 +282,7 @@ export class StoreCalls {
 }
 
 /** The verbs whose failure says that the store can't be asked. Of the others only silence says so. */
-const READS: ReadonlySet<string> = new Set(['load', 'list', 'count'])
+const READS: ReadonlySet<string> = new Set(['load', 'list', 'count', 'foreign'])
 
 /** The cause of a failure that is a deadline. */
 class LateError extends Error {}
@@ -280,6 +298,7 @@ const ANSWERS: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
   'RECORD_EXISTS',
   'RECORD_UNREADABLE',
   'SESSION_LIMIT_REACHED',
+  'SESSION_TOO_LARGE',
 ])
 
 /** Errors of a store that need no other around them. */

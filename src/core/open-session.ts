@@ -27,6 +27,8 @@ export class OpenSession implements SessionBearer {
   readonly #context: SessionContext
   readonly #lifetime: Lifetime
   readonly #record: HeldRecord
+  /** Whether the request brought a cookie of another library that has had its day. */
+  dropsForeign = false
   #session = new LiveSession(this)
   #finding: Finding = 'no-token'
   #aside: AsideObjects | undefined

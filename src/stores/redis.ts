@@ -1,7 +1,18 @@
 import { isExpired } from '../core/expiry.js'
 import { probeRecord, unfit } from '../core/probe.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
-import type { Ability, BySubject, Closing, Evictions, Outcome, Probing, Rotating, SessionStore } from '../core/store.js'
+import type {
+  Ability,
+  Adopting,
+  BySubject,
+  Closing,
+  Evictions,
+  Outcome,
+  Probing,
+  Rotating,
+  SessionStore,
+} from '../core/store.js'
+import { RedisAdopting } from './redis/adopt.js'
 import { Commands } from './redis/commands.js'
 import { foundIn, recordFields } from './redis/layout.js'
 import { Members } from './redis/members.js'
@@ -16,6 +27,7 @@ export type {
   NodeRedisSentinel,
   RedisClient,
 } from './redis/client.js'
+export type { AdoptedLibrary, AdoptOptions } from './redis/adopt-options.js'
 export type { RedisStoreOptions } from './redis/options.js'
 
 /**
@@ -28,17 +40,19 @@ export type { RedisStoreOptions } from './redis/options.js'
 export class RedisStore implements SessionStore, BySubject, Rotating, Probing, Closing {
   readonly name = 'redis'
   readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['by-subject', 'rotating', 'probing', 'closing'])
+  readonly adopting: Adopting | undefined
   readonly #commands: Commands
   readonly #records: Records
   readonly #subjects: Subjects
 
   /** Throws `OPTIONS_INVALID` for an option that can't work; whether Redis answers shows at the first verb. */
   constructor(options: RedisStoreOptions = {}) {
-    const { connection, prefix, clock } = checkOptions(options)
+    const { connection, prefix, clock, adopt } = checkOptions(options)
     this.#commands = new Commands(connection, prefix, clock)
     const members = new Members(this.#commands)
     this.#subjects = new Subjects(this.#commands, members)
     this.#records = new Records(this.#commands, members, this.#subjects)
+    this.adopting = adopt && new RedisAdopting(adopt, this.#commands, members, this.#records)
   }
 
   /** One HGETALL, sent once more if the connection was lost under it. Also a record that only the clock has ended is `undefined`. */

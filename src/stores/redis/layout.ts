@@ -8,7 +8,7 @@ import { packed, unpacked } from './numbers.js'
  *
  *   1 the numbers (see numbers.ts); the name of the field is the number of the stored form
  *   h handle, and after a space the address   s subject   d device   p '0' when the cookie ends with the browser
- *   k the hash of the former key
+ *   k the hash of the former key, or all of it where its tag is another   f what an adopted record knows of what it was
  *
  * A key of the data is a field of its own name. The empty one, those of a single character and those that begin with a
  * colon get a colon before them, so that none can be taken for metadata; and so does `__proto__`, which clients lose that
@@ -16,10 +16,11 @@ import { packed, unpacked } from './numbers.js'
  *
  * A key that was rotated away is a hash with other fields:
  *
- *   r until when this is said, in decimal   n the hash of the key that it moved to   z the sealed id   g good until
+ *   r until when this is said, in decimal   n the hash of the key that it moved to, or all of it   z the sealed id   g good until
  *   t where it moved to, if that is in another slot: only so that the same step, asked for twice, is known
  *
- * A key that is dead for good has r and perhaps t, one that stays good for a while has r, n and z, and later r, n and g.
+ * A key that is dead for good has r and perhaps t, one that stays good for a while has r, n and z, and later r, n and g. That
+ * of a session of another library keeps z.
  */
 
 /** The field that holds the numbers of a record. */
@@ -64,6 +65,7 @@ export function recordFields(record: SessionRecord): Map<string, string> {
   if (device !== undefined) fields.set('d', device)
   if (!record.persistent) fields.set('p', '0')
   if (formerKey !== undefined) fields.set('k', formerField(record.key, formerKey))
+  if (record.adopted !== undefined) fields.set('f', record.adopted)
   for (const [key, value] of record.data) fields.set(dataField(key), value)
   return fields
 }
@@ -117,6 +119,7 @@ export function recordIn(key: string, fields: Fields): SessionRecord {
     device: fields.get('d'),
     ip: space < 0 ? undefined : names.slice(space + 1),
     formerKey: former === undefined || former.length === key.length ? former : tagIn(key) + former,
+    adopted: fields.get('f'),
     data,
   }
 }
@@ -143,7 +146,7 @@ function formerIn(key: string, fields: Fields, now: number): FormerKey | undefin
   const [until, movedTo, goodUntil] = [fields.get('r'), fields.get('n'), fields.get('g')]
   if (movedTo === undefined || !(Number(until) > now)) return undefined
   return {
-    movedTo: tagIn(key) + movedTo,
+    movedTo: movedTo.length === key.length ? movedTo : tagIn(key) + movedTo,
     sealedId: fields.get('z'),
     goodUntil: goodUntil === undefined ? undefined : Number(goodUntil),
   }

@@ -1,6 +1,7 @@
 import type { SessionError } from '../../core/errors.js'
 import type { Clock } from '../../core/expiry.js'
 import { invalid as invalidOption, refuseUnknown, shown } from '../../core/options.js'
+import { type AdoptedLibrary, type AdoptOptions, checkAdopt, type ResolvedAdoptOptions } from './adopt-options.js'
 import { type Connection, connectionOver, type RedisClient } from './client.js'
 import { openConnection } from './open.js'
 
@@ -12,6 +13,11 @@ export interface RedisStoreOptions {
   readonly client?: RedisClient | undefined
   /** What every key begins with. Default `latchkey`. */
   readonly prefix?: string | undefined
+  /**
+   * Takes over the sessions of another library that are in the same Redis, each at its first request: the library, or how its
+   * sessions are told. Default: nobody's.
+   */
+  readonly adopt?: AdoptedLibrary | AdoptOptions | undefined
   /** Tells the time, in epoch milliseconds. Default `Date.now`. */
   readonly clock?: Clock | undefined
 }
@@ -21,23 +27,26 @@ export interface CheckedOptions {
   readonly connection: Connection
   readonly prefix: string
   readonly clock: Clock
+  readonly adopt: ResolvedAdoptOptions | undefined
 }
 
-const KNOWN = ['url', 'client', 'prefix', 'clock']
+const KNOWN = ['url', 'client', 'prefix', 'adopt', 'clock']
 
 /** Checks the options of a `RedisStore`. Throws `OPTIONS_INVALID` with the value and the mend; never with a password. */
 export function checkOptions(options: RedisStoreOptions): CheckedOptions {
   refuseUnknown(options, KNOWN, 'option of RedisStore')
-  const { url, client, prefix = 'latchkey', clock = Date.now } = options
+  const { url, client, prefix = 'latchkey', adopt, clock = Date.now } = options
   if (typeof prefix !== 'string' || prefix === '' || /[{}]/.test(prefix)) {
     throw invalid(`prefix is ${shown(prefix)}. Give it a text that isn't empty and has no braces`)
   }
   if (typeof clock !== 'function') throw invalid(`clock is ${shown(clock)}. Give it a function such as Date.now`)
   if (client !== undefined) {
     if (url !== undefined) throw invalid('both url and client are given. Leave one out')
-    return { connection: connectionOver(client), prefix, clock }
+    const connection = connectionOver(client)
+    return { connection, prefix, clock, adopt: checkAdopt(adopt, connection.isCluster) }
   }
-  return { connection: openConnection(checkUrl(url ?? process.env['REDIS_URL'])), prefix, clock }
+  const adopted = checkAdopt(adopt, false)
+  return { connection: openConnection(checkUrl(url ?? process.env['REDIS_URL'])), prefix, clock, adopt: adopted }
 }
 
 /** Of a URL only its scheme is shown: everywhere else a password may be, if it isn't percent-encoded. */
