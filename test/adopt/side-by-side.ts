@@ -104,7 +104,14 @@ export function everyLibrary(tests: (sides: Sides) => void): void {
           running.push(app)
           return app
         },
-        async startNew({ routes = {}, adopt = {}, options = {}, clock, around = (store: RedisStore) => store, name = 'sid' } = {}) {
+        async startNew({
+          routes = {},
+          adopt = {},
+          options = {},
+          clock,
+          around = (store: RedisStore) => store,
+          name = 'sid',
+        } = {}) {
           const store = new RedisStore({
             url: redis.url,
             prefix: 'new',
