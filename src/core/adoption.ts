@@ -214,7 +214,7 @@ function encodedIn({ data }: ForeignSession): EncodedData {
 function notConverted(cause: unknown): SessionError {
   return new SessionError(
     'RECORD_UNREADABLE',
-    'A session of another library could not be converted. See the cause: it comes from `convert` or `subject`.',
+    'A session of another library could not be read as one of ours. See the cause: it comes from the option `subject`.',
     { cause },
   )
 }

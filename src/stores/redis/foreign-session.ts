@@ -13,7 +13,7 @@ export interface ForeignText {
 /**
  * The session in what connect-redis keeps; `undefined` where it is over.
  *
- * @throws SessionError `RECORD_UNREADABLE`, and whatever `convert` throws
+ * @throws SessionError `RECORD_UNREADABLE`
  */
 export function foreignSession(
   { text, ttl, stamp }: ForeignText,
@@ -28,11 +28,9 @@ export function foreignSession(
   // @fastify/session goes by the date in the record. express-session leaves that to Redis: the date is that of the last write.
   if (cookies.from === '@fastify/session' && untilExpiry !== undefined && untilExpiry <= 0) return undefined
   const left = [ttl > 0 ? ttl : undefined, untilExpiry].filter((each) => each !== undefined && each > 0)
-  const converted: unknown = convert(data)
-  if (!isObject(converted)) throw unreadable('`convert` has answered no object')
   return {
     stamp,
-    data: converted,
+    data: converted(data, convert),
     remaining: left.length > 0 ? Math.min(...(left as number[])) : maxAge,
     maxAge,
     persistent: expires !== undefined || maxAge !== undefined,
@@ -45,6 +43,24 @@ export function unreadable(why: string): SessionError {
     'RECORD_UNREADABLE',
     `A session that connect-redis keeps can't be read: ${why}. It is left as it is. Look for what else writes under its prefix, or for a \`serializer\` of its own.`,
   )
+}
+
+function converted(
+  data: Record<string, unknown>,
+  convert: ResolvedAdoptOptions['convert'],
+): Readonly<Record<string, unknown>> {
+  let answer: unknown
+  try {
+    answer = convert(data)
+  } catch (cause) {
+    throw new SessionError(
+      'RECORD_UNREADABLE',
+      'A session that connect-redis keeps could not be converted: `adopt.convert` has thrown. It is left as it is. See the cause.',
+      { cause },
+    )
+  }
+  if (isObject(answer)) return answer
+  throw unreadable('`adopt.convert` has answered no object for it')
 }
 
 function objectIn(text: string): Record<string, unknown> {
