@@ -18,6 +18,8 @@ const MAX_ATTEMPTS = 100
 export interface Adopted {
   readonly found: Found | Missing
   readonly isTheirsOver: boolean
+  /** Whether it was taken over just now, so that nobody can have written to theirs since. */
+  readonly isFresh: boolean
 }
 
 /**
@@ -48,12 +50,12 @@ export class Adoption {
   async find(sid: string, own: Found | undefined, client: Client | undefined): Promise<Adopted | undefined> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const foreign = await this.#foreign(sid)
-      if (foreign === 'refused') return own ? undefined : { found: 'record-unreadable', isTheirsOver: false }
+      if (foreign === 'refused') return own ? undefined : UNREADABLE
       if (!foreign) return this.#follow(sid, own, false)
       const result = await this.#guarded(() => this.#takeOver(sid, foreign, own, client))
       if (result === 'taken') return this.#follow(sid, own, true)
-      if (result === 'refused') return own ? undefined : { found: 'record-unreadable', isTheirsOver: false }
-      if (result !== 'changed') return result && { found: result, isTheirsOver: true }
+      if (result === 'refused') return own ? undefined : UNREADABLE
+      if (result !== 'changed') return result && { found: result, isTheirsOver: true, isFresh: true }
     }
     return undefined
   }
@@ -157,15 +159,15 @@ export class Adoption {
     // What ours still has to know of a copy, it finds by itself.
     if (own) {
       if (hasCopy && own.record.adopted === undefined) await this.#forget(sid)
-      return { found: own, isTheirsOver: hasCopy || (await this.#isTaken(sid)) }
+      return { found: own, isTheirsOver: hasCopy || (await this.#isTaken(sid)), isFresh: false }
     }
     const found = await findRecord(this.#context, standInFor(sid))
     if (typeof found === 'string') {
       // It has ended: what an old instance has written since must not bring it back.
       if (hasCopy && found !== 'id-left-behind') await this.#forget(sid)
-      return { found, isTheirsOver: false }
+      return { found, isTheirsOver: false, isFresh: false }
     }
-    return { found, isTheirsOver: true }
+    return { found, isTheirsOver: true, isFresh: false }
   }
 
   async #isTaken(sid: string): Promise<boolean> {
@@ -194,6 +196,8 @@ export class Adoption {
     }
   }
 }
+
+const UNREADABLE: Adopted = { found: 'record-unreadable', isTheirsOver: false, isFresh: false }
 
 const FAILURES: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>(['STORE_UNAVAILABLE', 'STORE_CLOSED'])
 

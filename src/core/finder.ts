@@ -82,6 +82,7 @@ export class Finder {
     const own = await this.#own(open, tokens)
     let there = own?.found
     let secret = own?.secret ?? 0
+    let isFresh = false
     for (const sid of sids) {
       const adopted = await adoption.find(sid, there, carrier.client)
       if (!adopted) continue
@@ -90,10 +91,11 @@ export class Finder {
       else {
         if (adopted.found !== own?.found) secret = 0
         there = adopted.found
+        isFresh = adopted.isFresh
       }
     }
     if (!there) return open
-    this.#hold(open, secret, adoption.isDue(there) ? await adoption.catchUp(there) : there)
+    this.#hold(open, secret, !isFresh && adoption.isDue(there) ? await adoption.catchUp(there) : there)
     return open
   }
 
