@@ -1,4 +1,4 @@
-import { after, isPromise, StoreCalls, watched } from './calls.js'
+import { after, StoreCalls, watched } from './calls.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_DATA, withChanges } from './data.js'
 import type { Duration } from './duration.js'

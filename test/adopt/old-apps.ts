@@ -148,6 +148,6 @@ async function connectRedis(url: string) {
   return { client, store: new RedisStore({ client }) }
 }
 
-function dataOf({ cookie: _, ...data }: OldSession): object {
-  return data
+function dataOf(session: OldSession): object {
+  return Object.fromEntries(Object.entries(session).filter(([key]) => key !== 'cookie'))
 }
