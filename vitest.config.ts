@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { ProjectByProject } from './test/support/project-by-project.js'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -19,22 +20,44 @@ const nest11 = { find: /^@nestjs\/(.*)$/, replacement: here('./test/nest-11/node
 
 const oxc = { decorator: { legacy: true, emitDecoratorMetadata: true } }
 
+/** What measures the process that it runs in. */
+const measuring = ['test/hostile/{floods,signature-timing}.test.ts']
+
+const setupFiles = ['test/support/load-anew.ts', 'test/support/watch-secrets.ts']
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 30_000,
     // Most tests wait for servers, so one more than there are cores keeps those busy; by default one would be idle.
     maxWorkers: availableParallelism() + 1,
+    // Files share a process, see test/support/load-anew.ts: to start one for each, and to load Nest in it, takes longer than
+    // most files do.
+    isolate: false,
+    sequence: { sequencer: ProjectByProject },
     projects: [
       {
         extends: true,
         oxc,
         resolve: { alias: latchkey },
         test: {
+          name: 'portal',
+          include: ['apps/portal/test/**/*.test.ts'],
+          globalSetup: ['apps/portal/test/support/build.ts'],
+          setupFiles: ['test/support/load-anew.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        oxc,
+        resolve: { alias: latchkey },
+        test: {
           name: 'latchkey',
-          setupFiles: ['test/support/watch-secrets.ts'],
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package/**', '**/node_modules/**'],
+          exclude: ['test/package/**', '**/node_modules/**', ...measuring],
+          setupFiles,
         },
       },
       {
@@ -44,7 +67,7 @@ export default defineConfig({
         test: {
           name: 'nest-11',
           include: ['test/nest/**/*.test.ts'],
-          setupFiles: ['test/support/watch-secrets.ts'],
+          setupFiles,
           env: { NEST_MAJOR: '11' },
         },
       },
@@ -52,13 +75,7 @@ export default defineConfig({
         extends: true,
         oxc,
         resolve: { alias: latchkey },
-        test: {
-          name: 'portal',
-          include: ['apps/portal/test/**/*.test.ts'],
-          globalSetup: ['apps/portal/test/support/build.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
+        test: { name: 'measuring', include: measuring, setupFiles, isolate: true },
       },
     ],
   },

@@ -31,7 +31,11 @@ const suites = {
   PROPERTY_RUNS: '1000',
   RACE_ROUNDS: '1000',
   RACES: '50000',
+  NEAR_CACHE_STEPS: '200000',
 }
+/** The pages and the processes of the portal, on every adapter. */
+const portal = { PORTAL_THOROUGH: '1' }
+const nearCache = { STORES: 'redis', NEAR_CACHE: '100' }
 const outages = {
   OUTAGE_STOP: values.stop,
   LOAD_SECONDS: values['load-seconds'],
@@ -41,18 +45,30 @@ const outages = {
 }
 
 const passed = [
-  values['without-suites'] || run(suites, 'test/properties', 'test/races', 'test/hostile'),
+  values['without-suites'] ||
+    run(
+      suites,
+      ['latchkey', 'measuring'],
+      'test/properties',
+      'test/races',
+      'test/hostile',
+      'test/stores/redis.test.ts',
+      'test/near-cache',
+    ),
+  values['without-suites'] || run(portal, ['portal'], 'page', 'cross-site', 'process'),
+  values['without-suites'] ||
+    run(nearCache, ['latchkey'], 'test/acceptance', 'test/races/parallel-writes', 'test/races/revocations'),
   // One after the other: they measure.
-  run(outages, 'test/outages', '--no-file-parallelism'),
+  run(outages, ['latchkey'], 'test/outages', '--no-file-parallelism'),
 ]
 report()
 rmSync(folder, { recursive: true })
 process.exitCode = passed.every(Boolean) ? 0 : 1
 
-function run(env, ...args) {
+function run(env, projects, ...args) {
   const { status } = spawnSync(
     process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'latchkey', ...args],
+    ['node_modules/vitest/vitest.mjs', 'run', ...projects.flatMap((name) => ['--project', name]), ...args],
     {
       stdio: 'inherit',
       env: { ...process.env, ...env },

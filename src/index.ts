@@ -7,7 +7,7 @@ export { explain, type Explanation, type ExplanationReason } from './http/explai
 export type { LogFields, LogLevel, SessionLog } from './http/log.js'
 export type { StoreDownPolicy } from './http/objections.js'
 export type { CookieOptions, SessionOptions, Transport } from './http/options.js'
-export { CurrentUser, OnStoreDown, Public, Roles, SkipCsrf } from './nest/session.decorators.js'
+export { CurrentUser, FreshSession, OnStoreDown, Public, Roles, SkipCsrf } from './nest/session.decorators.js'
 export { SessionEvents } from './nest/session.events.js'
 export {
   CrossSiteRequestException,

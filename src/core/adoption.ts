@@ -19,7 +19,7 @@ export interface Adopted {
   readonly found: Found | Missing
   readonly isTheirsOver: boolean
   /** Whether it was taken over just now, so that nobody can have written to theirs since. */
-  readonly isFresh: boolean
+  readonly isNew: boolean
 }
 
 /**
@@ -55,7 +55,7 @@ export class Adoption {
       const result = await this.#guarded(() => this.#takeOver(sid, foreign, own, client))
       if (result === 'taken') return this.#follow(sid, own, true)
       if (result === 'refused') return own ? undefined : UNREADABLE
-      if (result !== 'changed') return result && { found: result, isTheirsOver: true, isFresh: true }
+      if (result !== 'changed') return result && { found: result, isTheirsOver: true, isNew: true }
     }
     return undefined
   }
@@ -159,19 +159,19 @@ export class Adoption {
     // What ours still has to know of a copy, it finds by itself.
     if (own) {
       if (hasCopy && own.record.adopted === undefined) await this.#forget(sid)
-      return { found: own, isTheirsOver: hasCopy || (await this.#isTaken(sid)), isFresh: false }
+      return { found: own, isTheirsOver: hasCopy || (await this.#isTaken(sid)), isNew: false }
     }
-    const found = await findRecord(this.#context, standInFor(sid))
+    const found = await findRecord(this.#context, standInFor(sid), true)
     if (typeof found === 'string') {
       // It has ended: what an old instance has written since must not bring it back.
       if (hasCopy && found !== 'id-left-behind') await this.#forget(sid)
-      return { found, isTheirsOver: false, isFresh: false }
+      return { found, isTheirsOver: false, isNew: false }
     }
-    return { found, isTheirsOver: true, isFresh: false }
+    return { found, isTheirsOver: true, isNew: false }
   }
 
   async #isTaken(sid: string): Promise<boolean> {
-    const found = await loadReadable(this.#context, keyOf(standInFor(sid)))
+    const found = await loadReadable(this.#context, keyOf(standInFor(sid)), true)
     return typeof found === 'object' && isFormerKey(found)
   }
 
@@ -197,7 +197,7 @@ export class Adoption {
   }
 }
 
-const UNREADABLE: Adopted = { found: 'record-unreadable', isTheirsOver: false, isFresh: false }
+const UNREADABLE: Adopted = { found: 'record-unreadable', isTheirsOver: false, isNew: false }
 
 const FAILURES: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>(['STORE_UNAVAILABLE', 'STORE_CLOSED'])
 

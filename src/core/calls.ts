@@ -10,6 +10,7 @@ import type {
   Awaitable,
   BySubject,
   Evictions,
+  LoadOptions,
   Outcome,
   Probing,
   Rotating,
@@ -86,8 +87,9 @@ export class StoreCalls {
     return this.#breaker.downFor
   }
 
-  load(key: string): Awaitable<SessionRecord | FormerKey | undefined> {
-    return this.#call('load', () => this.#store.load(key))
+  /** @param isFresh - whether the answer must be what is stored now */
+  load(key: string, isFresh = false): Awaitable<SessionRecord | FormerKey | undefined> {
+    return this.#call('load', () => (isFresh ? this.#store.load(key, FRESH) : this.#store.load(key)))
   }
 
   create(record: SessionRecord, limit?: SubjectLimit): Awaitable<Evictions | undefined> {
@@ -273,13 +275,15 @@ export class StoreCalls {
 
   /** Under a key that no session has. */
   #nobody(): Awaitable<unknown> {
-    return this.#store.load(keyOf(newId(undefined)))
+    return this.#store.load(keyOf(newId(undefined)), FRESH)
   }
 
   #late(timeout = this.#timeout): Error {
     return new LateError(`No answer within ${Math.round(timeout)} ms.`)
   }
 }
+
+const FRESH: LoadOptions = Object.freeze({ fresh: true })
 
 /** The verbs whose failure says that the store can't be asked. Of the others only silence says so. */
 const READS: ReadonlySet<string> = new Set(['load', 'list', 'count', 'foreign'])

@@ -11,7 +11,7 @@ import { GuardedMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
-import type { Awaitable, Closing, ForeignCookies } from './store.js'
+import type { Awaitable, Closing, ForeignCookies, LoadOptions } from './store.js'
 import { assertFits } from './size.js'
 import { start } from './start.js'
 import { subjectText } from './subject.js'
@@ -74,14 +74,21 @@ export class SessionEngine {
    * The session of a request: that of the first token which is ours and has a record, or a new, empty one. A token with a
    * wrong signature costs no store call.
    *
+   * @param isFresh - whether it must be read from the store now, past a near cache
    * @param sids - ids from cookies of another library, whose signatures are good: see {@link foreignCookies}
    * @throws SessionError `STORE_UNAVAILABLE`
    */
-  open(tokens: readonly string[], carrier: Carrier, sids: readonly string[] = NO_SIDS): Awaitable<OpenSession> {
+  open(
+    tokens: readonly string[],
+    carrier: Carrier,
+    isFresh = false,
+    sids: readonly string[] = NO_SIDS,
+  ): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     const { metrics } = this.#context
-    if (!metrics) return tokens.length + sids.length === 0 ? open : this.#finder.find(open, tokens, carrier, sids)
-    const find = (): Awaitable<OpenSession> => this.#finder.find(open, tokens, carrier, sids)
+    if (tokens.length + sids.length === 0 && !metrics) return open
+    if (!metrics) return this.#finder.find(open, tokens, carrier, isFresh, sids)
+    const find = (): Awaitable<OpenSession> => this.#finder.find(open, tokens, carrier, isFresh, sids)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
   }
 
@@ -127,10 +134,11 @@ export class SessionEngine {
   /**
    * A copy of the data of the session with this id, from the store; `undefined` if there is none.
    *
+   * @param options - `fresh`: whether it must be read from the store now, past a near cache
    * @throws SessionError `STORE_UNAVAILABLE`
    */
-  async read(id: string): Promise<Record<string, unknown> | undefined> {
-    const found = await this.#found(id)
+  async read(id: string, { fresh = false }: LoadOptions = {}): Promise<Record<string, unknown> | undefined> {
+    const found = await this.#found(id, fresh)
     if (!found) return undefined
     const data: Record<string, unknown> = {}
     try {
@@ -160,7 +168,7 @@ export class SessionEngine {
     const now = this.#context.options.clock()
     // Another try where the session moves to a new id in between.
     for (;;) {
-      const found = await this.#found(id)
+      const found = await this.#found(id, true)
       if (!found) return false
       const { record } = found
       try {
@@ -184,7 +192,7 @@ export class SessionEngine {
    * @throws SessionError `STORE_UNAVAILABLE`
    */
   async revoke(id: string): Promise<boolean> {
-    const found = await this.#found(id)
+    const found = await this.#found(id, true)
     if (!found) return false
     const existed = await endRecord(this.#context, found.record.key)
     if (existed) this.emit({ type: 'revoked', handle: found.record.handle, reason: 'service' })
@@ -237,9 +245,9 @@ export class SessionEngine {
     if (store.abilities.has('closing')) await (store as typeof store & Closing).close()
   }
 
-  #found(id: string): Awaitable<Found | undefined> {
+  #found(id: string, isFresh: boolean): Awaitable<Found | undefined> {
     if (typeof id !== 'string' || id.length !== ID_LENGTH) return undefined
-    return after(findRecord(this.#context, id), (found) => (typeof found === 'string' ? undefined : found))
+    return after(findRecord(this.#context, id, isFresh), (found) => (typeof found === 'string' ? undefined : found))
   }
 }
 

@@ -34,27 +34,34 @@ const MAX_STEPS = 1024
  *
  * An id that was rotated away longer ago than the grace finds nothing: its use is told as `reuse-detected`.
  *
+ * @param isFresh - whether the answer must be what is stored now
  * @throws SessionError `STORE_UNAVAILABLE`
  */
-export function findRecord(context: SessionContext, id: string): Awaitable<Found | Missing> {
-  return find(context, id, keyOf(id), true)
+export function findRecord(context: SessionContext, id: string, isFresh: boolean): Awaitable<Found | Missing> {
+  return find(context, id, keyOf(id), true, isFresh)
 }
 
 /**
  * Where the record of `key` is now, for a request that held it when it moved: that request goes on with it however long
- * it takes. `undefined` if the key is dead.
+ * it takes. `undefined` if the key is dead. Always what is stored now: a write has just met something else than was known.
  *
  * @throws SessionError `STORE_UNAVAILABLE`
  */
 export function findAgain(context: SessionContext, id: string, key: string): Awaitable<Found | undefined> {
-  return after(find(context, id, key, false), (found) => (typeof found === 'string' ? undefined : found))
+  return after(find(context, id, key, false, true), (found) => (typeof found === 'string' ? undefined : found))
 }
 
 /** @param isJudged - whether a former id must still be good, and what has ended is told of */
-function find(context: SessionContext, id: string, key: string, isJudged: boolean): Awaitable<Found | Missing> {
-  return after(loadReadable(context, key), (found): Awaitable<Found | Missing> => {
+function find(
+  context: SessionContext,
+  id: string,
+  key: string,
+  isJudged: boolean,
+  isFresh: boolean,
+): Awaitable<Found | Missing> {
+  return after(loadReadable(context, key, isFresh), (found): Awaitable<Found | Missing> => {
     if (typeof found !== 'object') return found ?? 'no-record'
-    if (isFormerKey(found)) return follow(context, id, found, isJudged, MAX_STEPS)
+    if (isFormerKey(found)) return follow(context, id, found, isJudged, isFresh, MAX_STEPS)
     return isOver(context, found, isJudged) ? 'expired' : { id, record: found, sight: 'current' }
   })
 }
@@ -64,15 +71,17 @@ function follow(
   id: string,
   former: FormerKey,
   isJudged: boolean,
+  isFresh: boolean,
   steps: number,
 ): Awaitable<Found | Missing> {
   if (isJudged && former.goodUntil !== undefined && context.options.clock() >= former.goodUntil) {
     return after(reused(context, former, MAX_STEPS), () => 'id-left-behind')
   }
   const next = former.sealedId === undefined ? undefined : unsealId(former.sealedId, id, former.movedTo)
-  return after(loadReadable(context, former.movedTo), (found): Awaitable<Found | Missing> => {
+  return after(loadReadable(context, former.movedTo, isFresh), (found): Awaitable<Found | Missing> => {
     if (typeof found !== 'object') return found ?? 'no-record'
-    if (isFormerKey(found)) return steps > 0 ? follow(context, next ?? id, found, isJudged, steps - 1) : 'no-record'
+    if (isFormerKey(found))
+      return steps > 0 ? follow(context, next ?? id, found, isJudged, isFresh, steps - 1) : 'no-record'
     if (isOver(context, found, isJudged)) return 'expired'
     return { id: next ?? id, record: found, sight: next === undefined ? 'former' : 'unseen' }
   })
@@ -87,7 +96,7 @@ function isOver(context: SessionContext, record: SessionRecord, isTold: boolean)
 
 /** An id was used that its session has left behind: somebody else has a copy of it. */
 function reused(context: SessionContext, former: FormerKey, steps: number): Awaitable<void> {
-  return after(loadReadable(context, former.movedTo), (found): Awaitable<void> => {
+  return after(loadReadable(context, former.movedTo, true), (found): Awaitable<void> => {
     if (typeof found !== 'object' || steps === 0) return
     if (isFormerKey(found)) return reused(context, found, steps - 1)
     return tellReuse(context, found)
@@ -110,7 +119,7 @@ function tellReuse(context: SessionContext, { handle, key }: SessionRecord): Awa
 export function endRecord(context: SessionContext, key: string, steps = MAX_STEPS): Awaitable<boolean> {
   return after(context.calls.delete(key), (existed): Awaitable<boolean> => {
     if (existed || !context.rotates || steps === 0) return existed
-    return after(loadReadable(context, key), (found): Awaitable<boolean> => {
+    return after(loadReadable(context, key, true), (found): Awaitable<boolean> => {
       if (typeof found !== 'object') return false
       return endRecord(context, isFormerKey(found) ? found.movedTo : key, steps - 1)
     })
@@ -121,9 +130,10 @@ export function endRecord(context: SessionContext, key: string, steps = MAX_STEP
 export function loadReadable(
   context: SessionContext,
   key: string,
+  isFresh: boolean,
 ): Awaitable<SessionRecord | FormerKey | 'record-unreadable' | undefined> {
   try {
-    const found = context.calls.load(key)
+    const found = context.calls.load(key, isFresh)
     return isPromise(found) ? found.then(undefined, (error: unknown) => countsAsAbsent(context, error)) : found
   } catch (error) {
     return countsAsAbsent(context, error)

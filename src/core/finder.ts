@@ -27,6 +27,7 @@ export class Finder {
   /**
    * The session of the first token that is ours and has a record, or `open` as it is.
    *
+   * @param isFresh - whether it must be read from the store now, past a near cache
    * @param sids - ids from cookies of another library, whose signatures are good
    * @throws SessionError `STORE_UNAVAILABLE`
    */
@@ -34,26 +35,27 @@ export class Finder {
     open: OpenSession,
     tokens: readonly string[],
     carrier: Carrier,
+    isFresh: boolean,
     sids: readonly string[],
   ): Awaitable<OpenSession> {
     const adoption = this.#adoption
     return adoption && sids.length > 0
-      ? this.#findBeside(adoption, open, tokens, carrier, sids)
-      : this.#next(open, tokens, 0)
+      ? this.#findBeside(adoption, open, tokens, carrier, isFresh, sids)
+      : this.#next(open, tokens, 0, isFresh)
   }
 
-  #next(open: OpenSession, tokens: readonly string[], from: number): Awaitable<OpenSession> {
+  #next(open: OpenSession, tokens: readonly string[], from: number, isFresh: boolean): Awaitable<OpenSession> {
     for (let index = from; index < tokens.length; index++) {
       const token = tokens[index]!
       const secret = this.#check(open, token)
       if (secret < 0) continue
       const id = idOf(token)
-      const found = findRecord(this.#context, id)
+      const found = findRecord(this.#context, id, isFresh)
       if (isPromise(found)) {
         return found.then((there) =>
           this.#adoption?.isDue(there)
-            ? this.#adoption.catchUp(there).then((now) => this.#goOn(open, tokens, index, secret, now))
-            : this.#goOn(open, tokens, index, secret, there),
+            ? this.#adoption.catchUp(there).then((now) => this.#goOn(open, tokens, index, isFresh, secret, now))
+            : this.#goOn(open, tokens, index, isFresh, secret, there),
         )
       }
       if (this.#hold(open, secret, found)) return open
@@ -65,10 +67,11 @@ export class Finder {
     open: OpenSession,
     tokens: readonly string[],
     index: number,
+    isFresh: boolean,
     secret: number,
     found: Found | Missing,
   ): Awaitable<OpenSession> {
-    return this.#hold(open, secret, found) ? open : this.#next(open, tokens, index + 1)
+    return this.#hold(open, secret, found) ? open : this.#next(open, tokens, index + 1, isFresh)
   }
 
   /** The session of a request that also brings cookies of another library. */
@@ -77,12 +80,13 @@ export class Finder {
     open: OpenSession,
     tokens: readonly string[],
     carrier: Carrier,
+    isFresh: boolean,
     sids: readonly string[],
   ): Promise<OpenSession> {
-    const own = await this.#own(open, tokens)
+    const own = await this.#own(open, tokens, isFresh)
     let there = own?.found
     let secret = own?.secret ?? 0
-    let isFresh = false
+    let isNew = false
     for (const sid of sids) {
       const adopted = await adoption.find(sid, there, carrier.client)
       if (!adopted) continue
@@ -91,11 +95,11 @@ export class Finder {
       else {
         if (adopted.found !== own?.found) secret = 0
         there = adopted.found
-        isFresh = adopted.isFresh
+        isNew = adopted.isNew
       }
     }
     if (!there) return open
-    this.#hold(open, secret, !isFresh && adoption.isDue(there) ? await adoption.catchUp(there) : there)
+    this.#hold(open, secret, !isNew && adoption.isDue(there) ? await adoption.catchUp(there) : there)
     return open
   }
 
@@ -103,11 +107,12 @@ export class Finder {
   async #own(
     open: OpenSession,
     tokens: readonly string[],
+    isFresh: boolean,
   ): Promise<{ readonly found: Found; readonly secret: number } | undefined> {
     for (const token of tokens) {
       const secret = this.#check(open, token)
       if (secret < 0) continue
-      const found = await findRecord(this.#context, idOf(token))
+      const found = await findRecord(this.#context, idOf(token), isFresh)
       if (typeof found === 'object') return { found, secret }
       open.missed(found)
     }

@@ -4,7 +4,7 @@ import { UNKNOWN_CLIENT, type Carrier, type SessionContext } from './context.js'
 import type { DataChanges, EncodedData } from './data.js'
 import { SessionError } from './errors.js'
 import { passedDeadline } from './expiry.js'
-import { endRecord, findAgain, loadReadable, type Found } from './find.js'
+import { endRecord, findAgain, findRecord, loadReadable, type Found } from './find.js'
 import { newHandle, newId } from './id.js'
 import type { Lifetime } from './lifetime.js'
 import type { Awaitable, Outcome } from './store.js'
@@ -194,6 +194,19 @@ export class HeldRecord {
     })
   }
 
+  /** The stored record, read again as at the beginning of a request. `undefined` if it is over: then there is none from now on. */
+  refresh({ id }: Written): Awaitable<Written | undefined> {
+    return after(findRecord(this.#context, id, true), (found) => {
+      if (typeof found === 'string') {
+        this.startAnew()
+        this.tokenChange = 'keep'
+        return undefined
+      }
+      if (found.sight !== 'current') this.#goOn(found.sight)
+      return found
+    })
+  }
+
   /**
    * Looks where the record is that a write did not meet, and takes over its new key, but not its data: they stay as this
    * request knows them, so that only what it changed is written. `false` if it is nowhere; then the session is over,
@@ -220,7 +233,7 @@ export class HeldRecord {
    */
   wasTakenAlong({ record }: Written, outcome: Exclude<Outcome, 'updated'>): Awaitable<boolean> {
     if (outcome !== 'rotated') return false
-    return after(loadReadable(this.#context, record.key), (found) => typeof found !== 'object')
+    return after(loadReadable(this.#context, record.key, true), (found) => typeof found !== 'object')
   }
 
   /** It was ended by somebody else, or by its deadline, and stays so. */

@@ -33,6 +33,7 @@ export {
   type Evictions,
   type ForeignCookies,
   type ForeignSession,
+  type LoadOptions,
   type Outcome,
   type Probing,
   type Rotating,

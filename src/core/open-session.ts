@@ -172,6 +172,17 @@ export class OpenSession implements SessionBearer {
     )
   }
 
+  /**
+   * Reads the session again, past a near cache, before its handler runs: what was written to it so far in this request stays,
+   * on top of what others have written. If it is over, it is new and empty.
+   */
+  refresh(): Promise<void> {
+    return this.#inTurn(() => {
+      const before = this.#record.written
+      return before && after(this.#record.refresh(before), (now) => this.#goOnWith(before, now))
+    })
+  }
+
   regenerate(): Promise<void> {
     return this.#inTurn(() =>
       after(this.#record.delete('regenerated'), () => {
@@ -258,6 +269,20 @@ export class OpenSession implements SessionBearer {
         return this.signedToken
       }),
     )
+  }
+
+  #goOnWith({ record: before }: Written, now: Written | undefined): void {
+    if (!now) {
+      this.#finding = 'no-record'
+      return holdData(this.#session, NO_DATA)
+    }
+    if (now.record.key === before.key && now.record.version === before.version) return
+    const changes = changesOf(this.#session, before.data) ?? NO_CHANGES
+    const [data, deadlines] = [{}, this.#lifetime.state]
+    holdData(data, withChanges(now.record.data, changes))
+    holdAll(this.#session, new Map(Object.entries(data)))
+    this.#record.keep(now)
+    this.#lifetime.state = { ...deadlines, record: now.record }
   }
 
   /** Retries on fresh data while other writers come first. */

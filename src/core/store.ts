@@ -17,6 +17,15 @@ export interface Evictions {
   readonly evicted: readonly string[]
 }
 
+/** How a record is asked for. */
+export interface LoadOptions {
+  /**
+   * Whether the answer must be what is stored now. A store that answers from a copy, as a `RedisStore` with a near cache
+   * does, then looks where the record is kept; others always do. Default: `false`.
+   */
+  readonly fresh?: boolean | undefined
+}
+
 /** What a store can do beyond the five verbs. Each names one interface below. */
 export type Ability = 'by-subject' | 'rotating' | 'sweeping' | 'probing' | 'closing'
 
@@ -38,7 +47,7 @@ export interface SessionStore {
    *
    * A key that was rotated away with a sealed id answers what is kept of it instead (see {@link Rotating}).
    */
-  load(key: string): Awaitable<SessionRecord | FormerKey | undefined>
+  load(key: string, options?: LoadOptions): Awaitable<SessionRecord | FormerKey | undefined>
   /**
    * Keeps a new record. A key that is taken by a live record, or was lately rotated away, is refused with a
    * `SessionError` `RECORD_EXISTS`, and what is there is left as it was. That of an expired record is free.

@@ -52,6 +52,7 @@ export class Door {
   /** What tells the cookies of a library whose sessions are taken over; nothing where none are. */
   readonly foreign: ForeignCookieReader | undefined
   readonly #onStoreDown: NonNullable<SessionOptions['onStoreDown']>
+  readonly #fresh: SessionOptions['fresh']
   readonly #routes: RouteChoices
   readonly #log: LogLines
   readonly #trustProxy: () => string
@@ -66,13 +67,14 @@ export class Door {
    */
   constructor(options: SessionOptions, trustProxy: () => string, routes: RouteChoices = NO_CHOICES) {
     refuseUnknown(options, SESSION_OPTIONS)
-    const { cookie, transports, onStoreDown, csrf, trustedOrigins, log, onEvent, ...engineOptions } = options
+    const { cookie, transports, onStoreDown, fresh, csrf, trustedOrigins, log, onEvent, ...engineOptions } = options
     callable('onEvent', onEvent)
     if (log !== false) callable('log', log)
     this.cookie = resolveCookieOptions(cookie)
     this.transports = resolveTransports(transports)
     this.crossSite = resolveCrossSite({ csrf, trustedOrigins })
     this.#onStoreDown = resolveStoreDown(onStoreDown)
+    this.#fresh = callable('fresh', fresh)
     this.#routes = routes
     this.#log = new LogLines(log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`))))
     this.#trustProxy = trustProxy
@@ -168,6 +170,20 @@ export class Door {
     }
   }
 
+  /** Whether the session of a request is to be read from the store now, past a near cache. */
+  isFresh(request: ConnectionFacts): boolean {
+    if (this.#fresh === undefined) return false
+    try {
+      const isFresh: unknown = this.#fresh(request as never)
+      // What it would answer later is too late, and must not end the process.
+      if (isFresh instanceof Promise) isFresh.catch(() => {})
+      return Boolean(isFresh)
+    } catch (error) {
+      this.#optionFailed(`A session was read past the near cache, because fresh failed. Cause: ${text(error)}`)
+      return true
+    }
+  }
+
   /** Tells of a request of another site that is answered with a refusal. */
   refusedCrossSite(request: IncomingMessage): void {
     this.engine.emit({ type: 'cross-site-refused', method: request.method ?? '', site: siteSaid(request) })
@@ -253,7 +269,7 @@ export class Door {
   }
 }
 
-const NO_CHOICES: RouteChoices = { storeDown: false, crossSite: false }
+const NO_CHOICES: RouteChoices = { storeDown: false, crossSite: false, fresh: false }
 
 /** How long closing waits for requests that are under way, in milliseconds. */
 const CLOSE_WITHIN = 5000

@@ -106,6 +106,19 @@ export class Exchange implements Carrier, HeadKeeper {
     return (this.#admission ??= this.#admit())
   }
 
+  /**
+   * Reads the session from the store again, past a near cache. If it is over by now, the request goes on as if it had none; if
+   * the store fails, as if it had failed before.
+   */
+  async refresh(): Promise<void> {
+    if (this.#open === undefined || this.#open instanceof UnavailableSession) return
+    try {
+      await this.#open.refresh()
+    } catch (error) {
+      this.#notLoaded(error)
+    }
+  }
+
   get isReachable(): boolean {
     return isHeadHeld(this.#response) && this.#isDeliverable
   }
@@ -208,7 +221,7 @@ export class Exchange implements Carrier, HeadKeeper {
   #load(): Awaitable<void> {
     let opened
     try {
-      opened = this.door.engine.open(this.#tokens, this, this.#sids)
+      opened = this.door.engine.open(this.#tokens, this, this.door.isFresh(this.#connection), this.#sids)
     } catch (error) {
       return this.#notLoaded(error)
     }

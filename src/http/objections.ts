@@ -9,6 +9,8 @@ export interface RouteChoices {
   readonly storeDown: boolean
   /** Whether some route takes requests of other sites. */
   readonly crossSite: boolean
+  /** Whether some route reads its session again. */
+  readonly fresh: boolean
 }
 
 /**

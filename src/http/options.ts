@@ -44,6 +44,12 @@ export interface SessionOptions extends EngineOptions {
    */
   readonly onStoreDown?: StoreDownPolicy | ((request: never) => StoreDownPolicy) | undefined
   /**
+   * Whether the session of this request is read from the store now, past a near cache. A function that gets the request as the
+   * platform has it (in Nest on Fastify, Node's own); where it throws, the session is read. Without a near cache it makes
+   * no difference. Default: of no request.
+   */
+  readonly fresh?: ((request: never) => boolean) | undefined
+  /**
    * Whether a state-changing request (any but GET, HEAD, OPTIONS and TRACE) that brings a session cookie is refused with 403
    * if a page of another site has sent it. Default: `true`.
    */
@@ -79,6 +85,7 @@ export const SESSION_OPTIONS: readonly string[] = [
   'cookie',
   'transports',
   'onStoreDown',
+  'fresh',
   'csrf',
   'trustedOrigins',
   'log',

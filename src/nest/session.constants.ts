@@ -19,5 +19,8 @@ export const SKIP_CSRF = 'latchkey:skip-csrf'
 /** Metadata of `@OnStoreDown()`. */
 export const ON_STORE_DOWN = 'latchkey:on-store-down'
 
+/** Metadata of `@FreshSession()`. */
+export const FRESH_SESSION = 'latchkey:fresh-session'
+
 /** Metadata of `@RequireRecentLogin()`. */
 export const RECENT_LOGIN = 'latchkey:recent-login'

@@ -1,7 +1,7 @@
 import { createParamDecorator, SetMetadata, type CustomDecorator, type ExecutionContext } from '@nestjs/common'
 import type { StoreDownPolicy } from '../http/objections.js'
 import { assertStoreDownPolicy } from '../http/options.js'
-import { ON_STORE_DOWN, PUBLIC, ROLES, SKIP_CSRF } from './session.constants.js'
+import { FRESH_SESSION, ON_STORE_DOWN, PUBLIC, ROLES, SKIP_CSRF } from './session.constants.js'
 import { requestOf } from './session.request.js'
 
 /**
@@ -27,6 +27,13 @@ export const Roles = (...roles: readonly string[]): CustomDecorator => SetMetada
  * signed in on such a request; the handler, its guards and its pipes see the session.
  */
 export const SkipCsrf = (): CustomDecorator => SetMetadata(SKIP_CSRF, true)
+
+/**
+ * Reads the session from the store again before the guards of this handler, or of all of a controller, past a near cache: for
+ * what must not be done by somebody who was signed out a moment ago. If the session is over by then, the request is one
+ * without a session. Nest middleware has run before that. It costs one store call, and is of use only with a near cache.
+ */
+export const FreshSession = (): CustomDecorator => SetMetadata(FRESH_SESSION, true)
 
 /**
  * What becomes of a request to this handler, or to all of a controller, whose session can't be loaded because the store is

@@ -101,7 +101,7 @@ function openDoor(
   callable('onEvent', onEvent)
   const routes = routeChoices(modules)
   // Nest adds those of the application after these, so that the guard comes before all others, and any filter goes over ours.
-  if (routes.storeDown || routes.crossSite) config.useGlobalGuards(guard)
+  if (routes.storeDown || routes.crossSite || routes.fresh) config.useGlobalGuards(guard)
   config.useGlobalFilters(filter)
   const tell = (event: SessionEvent): void => {
     subject.next(event)

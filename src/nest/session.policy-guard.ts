@@ -10,13 +10,13 @@ import { Reflector } from '@nestjs/core'
 import { exchangeBehind } from '../http/door.js'
 import type { Exchange } from '../http/exchange.js'
 import type { Objections, StoreDownPolicy } from '../http/objections.js'
-import { ON_STORE_DOWN, SKIP_CSRF } from './session.constants.js'
+import { FRESH_SESSION, ON_STORE_DOWN, SKIP_CSRF } from './session.constants.js'
 import { asHttp, SessionStoreUnavailableException } from './session.exceptions.js'
 import { exchangeIn, type SessionRequest } from './session.request.js'
 
 /**
  * Asks the handler what speaks against the request's session: `@SkipCsrf()` lifts one objection, `@OnStoreDown()` the other.
- * It is global, before all other guards, where an application uses one of them; a request without objections costs it one
+ * And whether it wants the session read again: `@FreshSession()`. It is global, before all other guards, where an application uses one of them; a request without objections costs it one
  * look.
  */
 @Injectable()
@@ -29,7 +29,15 @@ export class SessionPolicyGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const exchange = exchangeIn(context)
-    return exchange?.objections === undefined || this.#decide(context, exchange, exchange.objections)
+    if (exchange === undefined) return true
+    if (this.#metadata<boolean>(FRESH_SESSION, context) === true) return this.#refresh(context, exchange)
+    return exchange.objections === undefined || this.#decide(context, exchange, exchange.objections)
+  }
+
+  async #refresh(context: ExecutionContext, exchange: Exchange): Promise<boolean> {
+    if (exchange.objections) await this.#decide(context, exchange, exchange.objections)
+    await exchange.refresh()
+    return exchange.objections === undefined || this.#decide(context, exchange, exchange.objections)
   }
 
   async #decide(context: ExecutionContext, exchange: Exchange, objections: Objections): Promise<boolean> {

@@ -119,9 +119,16 @@ export class SessionService {
     return this.#door.engine.subjects.updateAll(subject, partial as Record<string, unknown>).catch(rethrow)
   }
 
-  /** A copy of the session's data; `undefined` if there is no such session. Does not count as use of it. */
-  async getSession<Data extends object = SessionData>(id: string): Promise<Partial<Data> | undefined> {
-    return (await this.#door.engine.read(id).catch(rethrow)) as Partial<Data> | undefined
+  /**
+   * A copy of the session's data; `undefined` if there is no such session. Does not count as use of it.
+   *
+   * @param options - `fresh: true` reads it from the store now, past a near cache
+   */
+  async getSession<Data extends object = SessionData>(
+    id: string,
+    { fresh }: { readonly fresh?: boolean | undefined } = {},
+  ): Promise<Partial<Data> | undefined> {
+    return (await this.#door.engine.read(id, { fresh }).catch(rethrow)) as Partial<Data> | undefined
   }
 
   /**
@@ -159,9 +166,11 @@ export class SessionService {
   /**
    * Whose session it is: its `user`, if its data has one, else what the guard would put on the request;
    * `undefined` for nobody.
+   *
+   * @param options - `fresh: true` reads it from the store now, past a near cache
    */
-  async getUserFromSession(id: string): Promise<unknown> {
-    const data = await this.getSession<Record<string, unknown>>(id)
+  async getUserFromSession(id: string, options?: { readonly fresh?: boolean | undefined }): Promise<unknown> {
+    const data = await this.getSession<Record<string, unknown>>(id, options)
     if (!data) return undefined
     if (data['user'] !== undefined) return data['user']
     if (this.#door.engine.subjectOf(data) === undefined) return undefined

@@ -1,12 +1,13 @@
-import { isExpired } from '../core/expiry.js'
 import { probeRecord, unfit } from '../core/probe.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
 import type {
   Ability,
   Adopting,
+  Awaitable,
   BySubject,
   Closing,
   Evictions,
+  LoadOptions,
   Outcome,
   Probing,
   Rotating,
@@ -14,8 +15,9 @@ import type {
 } from '../core/store.js'
 import { RedisAdopting } from './redis/adopt.js'
 import { Commands } from './redis/commands.js'
-import { foundIn, recordFields } from './redis/layout.js'
+import { recordFields } from './redis/layout.js'
 import { Members } from './redis/members.js'
+import { NearCache } from './redis/near-cache.js'
 import { checkOptions, type RedisStoreOptions } from './redis/options.js'
 import { Records } from './redis/records.js'
 import { Subjects } from './redis/subjects.js'
@@ -28,6 +30,7 @@ export type {
   RedisClient,
 } from './redis/client.js'
 export type { AdoptedLibrary, AdoptOptions } from './redis/adopt-options.js'
+export type { NearCacheOptions } from './redis/near-cache/options.js'
 export type { RedisStoreOptions } from './redis/options.js'
 
 /**
@@ -44,23 +47,26 @@ export class RedisStore implements SessionStore, BySubject, Rotating, Probing, C
   readonly #commands: Commands
   readonly #records: Records
   readonly #subjects: Subjects
+  readonly #near: NearCache | undefined
 
   /** Throws `OPTIONS_INVALID` for an option that can't work; whether Redis answers shows at the first verb. */
   constructor(options: RedisStoreOptions = {}) {
-    const { connection, prefix, clock, adopt } = checkOptions(options)
+    const { connection, prefix, clock, adopt, nearCache } = checkOptions(options)
     this.#commands = new Commands(connection, prefix, clock)
     const members = new Members(this.#commands)
     this.#subjects = new Subjects(this.#commands, members)
     this.#records = new Records(this.#commands, members, this.#subjects)
     this.adopting = adopt && new RedisAdopting(adopt, this.#commands, members, this.#records)
+    this.#near = nearCache && new NearCache(this.#commands, this.#records, nearCache.maxEntries, nearCache.open)
   }
 
-  /** One HGETALL, sent once more if the connection was lost under it. Also a record that only the clock has ended is `undefined`. */
-  async load(key: string): Promise<SessionRecord | FormerKey | undefined> {
-    const fields = await this.#commands.fields(key)
-    const now = this.#commands.clock()
-    const found = foundIn(key, fields, now)
-    return found === undefined || 'movedTo' in found || !isExpired(found, now) ? found : undefined
+  /**
+   * One HGETALL, sent once more if the connection was lost under it; none for what is in the near cache. Also a record that only
+   * the clock has ended is `undefined`.
+   */
+  load(key: string, options?: LoadOptions): Awaitable<SessionRecord | FormerKey | undefined> {
+    if (this.#near === undefined) return this.#records.load(key)
+    return options?.fresh === true ? this.#near.loadFresh(key) : this.#near.load(key)
   }
 
   /** With a limit it takes a second command where the subject has other sessions. */
@@ -120,15 +126,16 @@ export class RedisStore implements SessionStore, BySubject, Rotating, Probing, C
     const record = probeRecord(this.#commands.clock())
     await this.create(record)
     try {
-      if (!(await this.load(record.key))) throw unfit(this.name, 'does not keep what is written')
+      if (!(await this.#records.load(record.key))) throw unfit(this.name, 'does not keep what is written')
       if (!(await this.#commands.endsByItself(record.key))) throw unfit(this.name, 'keeps for ever what has a deadline')
+      await this.#near?.works(record.key)
     } finally {
       await this.delete(record.key)
     }
   }
 
-  /** Closes the connection that the store opened from a URL; a client that was handed in stays open. */
-  close(): Promise<void> {
-    return this.#commands.close()
+  /** Closes the connections that the store opened; a client that was handed in stays open. */
+  async close(): Promise<void> {
+    await Promise.all([this.#near?.close(), this.#commands.close()])
   }
 }

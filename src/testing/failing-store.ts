@@ -6,6 +6,7 @@ import type {
   BySubject,
   Closing,
   Evictions,
+  LoadOptions,
   Outcome,
   Probing,
   Rotating,
@@ -112,8 +113,8 @@ export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping
     return hold
   }
 
-  load(key: string): Awaitable<SessionRecord | FormerKey | undefined> {
-    return this.#call('load', () => this.#inner.load(key))
+  load(key: string, options?: LoadOptions): Awaitable<SessionRecord | FormerKey | undefined> {
+    return this.#call('load', () => this.#inner.load(key, options))
   }
 
   create(record: SessionRecord, limit?: SubjectLimit): Awaitable<Evictions | undefined> {

@@ -80,6 +80,22 @@ everyLibrary((sides) => {
     expect(ann.cookies).toEqual(['sid'])
   })
 
+  test('nor is it with a near cache', async () => {
+    const gate = new HandlerGate()
+    const routes = slowly(gate, ({ session }) => void (session['colour'] = 'red'))
+    const [old, now, ann] = [await sides.startOld(routes), await sides.startNew({ isNear: true }), sides.browser()]
+    await ann.get(old, '/login?user=ann')
+    const slow = ann.get(old, '/slow')
+    await gate.reached
+    const looks = await Promise.all(Array.from({ length: 10 }, () => ann.json(now, '/look')))
+    expect(new Set(looks.map((look) => (look as { handle: string }).handle)).size).toBe(1)
+    gate.open()
+    await slow
+    expect(await ann.json(now, '/data')).toMatchObject({ userId: 'ann', colour: 'red' })
+    expect(await now.store.count('ann')).toBe(1)
+    expect((await sides.keys()).filter((key) => key.startsWith('sess:'))).toEqual([])
+  })
+
   test('a sign-in that an old instance had under way counts, under a new id', async () => {
     const gate = new HandlerGate()
     const routes = slowly(gate, ({ session }) => void (session['userId'] = 'ann'))

@@ -26,6 +26,8 @@ export interface StartNew {
   readonly adopt?: Partial<AdoptOptions>
   readonly options?: Partial<SessionOptions>
   readonly clock?: () => number
+  /** Whether the new application has a near cache. */
+  readonly isNear?: boolean
   /** What goes around the store, such as gates. */
   readonly around?: (store: RedisStore) => SessionStore
   /** The name of the new cookie. Default: `sid`. */
@@ -109,6 +111,7 @@ export function everyLibrary(tests: (sides: Sides) => void): void {
           adopt = {},
           options = {},
           clock,
+          isNear = false,
           around = (store: RedisStore) => store,
           name = 'sid',
         } = {}) {
@@ -116,6 +119,7 @@ export function everyLibrary(tests: (sides: Sides) => void): void {
             url: redis.url,
             prefix: 'new',
             adopt: { from: library.from, ...adopt },
+            nearCache: isNear ? { maxEntries: 100 } : undefined,
             clock,
           })
           const [events, lines]: [SessionEvent[], string[]] = [[], []]

@@ -22,7 +22,7 @@ describe('the clock of the system', () => {
       expect(await dataOf(browser)).toEqual({})
     })
 
-    test('is set forward two hours and back again: what ended meanwhile stays ended', async () => {
+    test('is set forward two hours and back again: who came meanwhile stays signed in', async () => {
       const { browser, another, clock } = await start({}, { idleTimeout: minutes(30), lifetime: hours(12) })
       await browser.get('/login?user=ann')
       const before = clock.now()

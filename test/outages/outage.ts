@@ -105,6 +105,14 @@ export async function refused(browser: CookieAgent, path: string, within = DEADL
   return took
 }
 
+/**
+ * Logins in a row that the store refuses, with no answer between, and more of them than a store that is not there would be
+ * asked for: it may well read.
+ */
+export async function refusesLogins(site: Site): Promise<void> {
+  for (let turn = 0; turn < 6; turn++) await refused(site.browser(), '/login?user=eve')
+}
+
 /** Waits until somebody is signed in as before: the same cookie, the same data. In between there are only 503s. */
 export async function comesBack(browser: CookieAgent, data: unknown, timeout = 15_000): Promise<void> {
   const cookie = browser.cookie('sessionId')

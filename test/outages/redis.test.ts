@@ -21,6 +21,7 @@ import {
   onBoth,
   percentile,
   refused,
+  refusesLogins,
   type Site,
   SLACK,
   type Start,
@@ -181,6 +182,13 @@ describe.each(kinds)('over %s', (kind, given) => {
   })
 })
 
+/** The key of the only record, once that with which the store has proved itself is gone. */
+async function onlyKey(redis: RedisServer): Promise<string> {
+  const keys = async (): Promise<string[]> => (await redis.command('KEYS', '*:s:*')) as string[]
+  await expect.poll(keys).toHaveLength(1)
+  return (await keys())[0]!
+}
+
 /** An application over a URL that goes through a proxy. */
 async function proxied(start: Start) {
   const redis = await server()
@@ -211,8 +219,8 @@ onBoth((start) => {
     const joe = await site.signedIn('joe')
     await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
     await redis.command('CONFIG', 'SET', 'maxmemory', '1')
-    await refused(site.browser(), '/login?user=eve')
     await refused(ann, '/set?turn=1')
+    await refusesLogins(site)
     expect(await dataOf(ann)).toEqual({ userId: 'ann' })
     await answers(joe, '/logout')
     expect(joe.cookie('sessionId')).toBeUndefined()
@@ -224,9 +232,9 @@ onBoth((start) => {
   test('Redis has become a replica: reads work, writes are 503, until it is a master', async () => {
     const { redis, site, ann } = await proxied(start)
     await redis.command('REPLICAOF', '127.0.0.1', '1')
-    await refused(site.browser(), '/login?user=joe')
     await refused(ann, '/set?turn=1')
     await refused(ann, '/logout')
+    await refusesLogins(site)
     expect(await dataOf(ann)).toEqual({ userId: 'ann' })
     await redis.command('REPLICAOF', 'NO', 'ONE')
     await expect.poll(async () => (await ann.get('/set?turn=1')).status, { timeout: 10_000 }).toBe(200)
@@ -270,12 +278,12 @@ onBoth((start) => {
   ]
   test.each(spoilt)('a record that is %s counts as absent, for its owner alone', async (_, spoil) => {
     const { redis, site, ann } = await proxied(start)
-    const [key] = ((await redis.command('KEYS', '*:s:*')) as string[]).toSorted()
+    const key = await onlyKey(redis)
     const joe = await site.signedIn('joe')
-    await spoil(redis, key!)
+    await spoil(redis, key)
     expect(await dataOf(ann)).toEqual({})
     expect(await dataOf(joe)).toEqual({ userId: 'joe' })
-    expect(site.lines.join('\n')).not.toContain(key!)
+    expect(site.lines.join('\n')).not.toContain(key)
     const again = site.browser()
     await answers(again, '/login?user=ann')
     expect(await dataOf(again)).toEqual({ userId: 'ann' })
@@ -283,13 +291,21 @@ onBoth((start) => {
 
   test('a record of 5 MB, written by hand, is read, and others do not wait long for it', async () => {
     const { redis, site, ann } = await proxied(start)
-    const [key] = (await redis.command('KEYS', '*:s:*')) as string[]
-    await redis.command('HSET', key!, 'note', JSON.stringify('x'.repeat(5 * 1024 * 1024)))
-    const joe = await site.signedIn('joe')
+    const key = await onlyKey(redis)
+    await redis.command('HSET', key, 'note', JSON.stringify('x'.repeat(5 * 1024 * 1024)))
+    const [joe, eve] = [await site.signedIn('joe'), site.browser()]
+    eve.take(`sessionId=${ann.cookie('sessionId')}; Path=/`)
     const began = performance.now()
     const [large, small] = await Promise.all([ann.get('/data'), joe.get('/data')])
     expect([200, 503]).toContain(large.status)
     expect(await small.json()).toEqual({ userId: 'joe' })
     expect(performance.now() - began).toBeLessThan(DEADLINE + MARGIN + SLACK)
+    // It can become smaller, not larger, and can be ended.
+    expect((await ann.get('/set?turn=1')).status).toBe(413)
+    expect(await dataOf(ann)).toMatchObject({
+      note: expect.toSatisfy((note: string) => note.length === 5 * 1024 * 1024),
+    })
+    await answers(ann, '/set?note=small')
+    expect(await dataOf(eve)).toEqual({ userId: 'ann', note: 'small' })
   })
 })

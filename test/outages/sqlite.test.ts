@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { SqliteStore, type SqliteDatabase } from 'latchkey/stores/sqlite'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { drivers } from '../support/sqlite-drivers.js'
-import { afterwards, answers, comesBack, dataOf, onBoth, refused } from './outage.js'
+import { afterwards, answers, comesBack, dataOf, onBoth, refused, refusesLogins } from './outage.js'
 
 /** How long a write waits for another process, in milliseconds, where nothing is said. */
 const BUSY = 400
@@ -99,7 +99,8 @@ describe.each(drivers)('a SQLite file, by $name,', ({ driver }) => {
         other.forget()
         expect(room).toBeGreaterThan(0)
       }
-      await refused(site.browser(), `/set?note=${big}`)
+      for (let turn = 0; turn < 6; turn++) await refused(site.browser(), `/set?note=${big}`)
+      expect(site.lines.join('\n')).toContain('disk is full')
       expect(await dataOf(ann)).toEqual({ userId: 'ann' })
       await answers(joe, '/logout')
       expect(joe.cookie('sessionId')).toBeUndefined()
@@ -115,7 +116,7 @@ describe.each(drivers)('a SQLite file, by $name,', ({ driver }) => {
       opened[0]?.exec('PRAGMA query_only = 1')
       await refused(ann, '/set?note=1')
       await refused(ann, '/logout')
-      await refused(site.browser(), '/login?user=joe')
+      await refusesLogins(site)
       expect(await dataOf(ann)).toEqual({ userId: 'ann' })
       opened[0]?.exec('PRAGMA query_only = 0')
       await answers(ann, '/set?note=1')

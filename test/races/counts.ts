@@ -1,6 +1,6 @@
 /**
- * How many times a race is run. By default as often as the library promises to stand it; `npm run test:soak` does more, and
- * so can anybody by the environment, or less:
+ * How many times a race is run. By default often enough to see what is wide open; `npm run test:soak` runs it more often than
+ * the library promises to stand it, which is 200 rounds and 10,000 races, and so can anybody by the environment:
  *
  * - `RACE_ROUNDS`: rounds of 50 parallel logins, on each store.
  * - `RACES`: races of two requests on Redis.

@@ -8,7 +8,7 @@ const LOGINS = 50
 const MAX_SESSIONS = 5
 
 describe.each(stores)('50 parallel logins of one user with maxSessions 5, on $name', (shipped) => {
-  const rounds = counted('RACE_ROUNDS', 200)
+  const rounds = counted('RACE_ROUNDS', 40)
 
   afterAll(shipped.stop)
 

@@ -15,7 +15,7 @@ const MAX_SESSIONS = 5
 
 /** The stores of one process take turns anyway. These don't. */
 describe('50 parallel logins of one user with maxSessions 5, by two processes on one SQLite file', () => {
-  const rounds = counted('RACE_ROUNDS', 200)
+  const rounds = counted('RACE_ROUNDS', 40)
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-races-'))
   const path = join(folder, 'sessions.db')
   const store = new SqliteStore({ path })

@@ -34,7 +34,7 @@ const pairs = [
 ]
 
 describe('a write and a revocation at the same time, on redis', () => {
-  const races = counted('RACES', 10_000)
+  const races = counted('RACES', 2_000)
 
   afterAll(redis!.stop)
 

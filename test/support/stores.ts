@@ -23,6 +23,10 @@ export interface ShippedStore {
   readonly stop: () => Promise<void>
 }
 
+/** The environment may give the Redis store a near cache, as in `NEAR_CACHE=100`. */
+const { NEAR_CACHE } = process.env
+const nearCache = NEAR_CACHE === undefined ? undefined : { maxEntries: Number(NEAR_CACHE) }
+
 const shipped: readonly ShippedStore[] = [
   inMemory(),
   shared(
@@ -31,7 +35,12 @@ const shipped: readonly ShippedStore[] = [
     ({ path }, name, clock) => new SqliteStore({ path: join(path, `${name}.db`), clock }),
     ({ path }, name) => Promise.resolve(keptInSqlite(join(path, `${name}.db`))),
   ),
-  shared('redis', startRedis, ({ url }, prefix, clock) => new RedisStore({ url, prefix, clock }), keptInRedis),
+  shared(
+    'redis',
+    startRedis,
+    ({ url }, prefix, clock) => new RedisStore({ url, prefix, clock, nearCache }),
+    keptInRedis,
+  ),
 ]
 
 /**

@@ -8,8 +8,8 @@ import {
 import type { AddressInfo } from 'node:net'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startChromium } from './support/chromium.js'
-import { ada, adapters, startPortal, type Portal } from './support/portal.js'
+import { browsedAdapters, startChromium } from './support/chromium.js'
+import { ada, startPortal, type Portal } from './support/portal.js'
 import { Visitor } from './support/visitor.js'
 
 /** What the page of somebody else does with a portal: it signs out whoever looks at it. */
@@ -47,7 +47,7 @@ afterAll(async () => {
   await new Promise((resolve) => elsewhere.close(resolve))
 })
 
-describe.each(adapters)('the portal on %s', (adapter) => {
+describe.each(browsedAdapters)('the portal on %s', (adapter) => {
   let portal: Portal
   let visitor: Visitor
   let port: string

@@ -1,8 +1,8 @@
 import { minutes } from 'latchkey'
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { startChromium } from './support/chromium.js'
-import { ada, adapters, startPortal, type Portal } from './support/portal.js'
+import { browsedAdapters, startChromium } from './support/chromium.js'
+import { ada, startPortal, type Portal } from './support/portal.js'
 import { Visitor } from './support/visitor.js'
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0'
@@ -24,7 +24,7 @@ afterAll(async () => {
   vi.useRealTimers()
 })
 
-describe.each(adapters)('two browsers of one user, on %s', (adapter) => {
+describe.each(browsedAdapters)('two browsers of one user, on %s', (adapter) => {
   let portal: Portal
   let user: typeof ada
   let desk: Visitor

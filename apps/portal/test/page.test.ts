@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startChromium } from './support/chromium.js'
-import { ada, adapters, startPortal, type Portal } from './support/portal.js'
+import { browsedAdapters, startChromium } from './support/chromium.js'
+import { ada, startPortal, type Portal } from './support/portal.js'
 import { Visitor } from './support/visitor.js'
 
 let browser: Browser
@@ -12,7 +12,7 @@ beforeAll(async () => {
 
 afterAll(() => browser.close())
 
-describe.each(adapters)('the page on %s', (adapter) => {
+describe.each(browsedAdapters)('the page on %s', (adapter) => {
   let portal: Portal
   let visitor: Visitor
   let user: typeof ada

@@ -1,7 +1,7 @@
 import { SessionError } from '../../core/errors.js'
 import type { Clock } from '../../core/expiry.js'
 import type { Connection } from './client.js'
-import { type Fields, fieldsOf, indexKey, recordKey, unreadable } from './layout.js'
+import { type Fields, fieldsOf, indexKey, keyIn, probeKey, recordKey, unreadable } from './layout.js'
 import { integer } from './numbers.js'
 import { refusalOf } from './refusal.js'
 import { again, patient } from './retry.js'
@@ -14,6 +14,7 @@ export class Commands {
   readonly #prefix: string
   #isCluster: boolean
   #closing: Promise<void> | undefined
+  #onWrite: ((name: string) => void) | undefined
 
   constructor(connection: Connection, prefix: string, clock: Clock) {
     this.clock = clock
@@ -37,6 +38,21 @@ export class Commands {
     return indexKey(this.#prefix, key)
   }
 
+  /** The key of the record with this name in Redis; `undefined` for any other name. */
+  keyIn(name: string): string | undefined {
+    return keyIn(this.#prefix, name)
+  }
+
+  /** The name of a key that nobody uses, in the slot of the record under `key`. */
+  probe(key: string): string {
+    return probeKey(this.#prefix, key)
+  }
+
+  /** Has somebody told the names of the keys that a script may write to, before it is sent and when it is answered. */
+  watchWrites(listener: (name: string) => void): void {
+    this.#onWrite = listener
+  }
+
   /** One HGETALL, sent once more if the connection was lost under it. */
   async fields(key: string): Promise<Fields> {
     this.#refuseClosed()
@@ -54,6 +70,7 @@ export class Commands {
   /** Runs a script, its first argument the present time. The answer is what the script says it is. */
   async run<T>(script: Script, keys: readonly string[], args: readonly string[]): Promise<T> {
     this.#refuseClosed()
+    if (this.#onWrite) return this.#runWatched(this.#onWrite, script, keys, args)
     const answer = script.run(this.#connection, keys, [integer(this.clock()), ...args])
     return (await answer.catch(rethrow)) as T
   }
@@ -79,6 +96,20 @@ export class Commands {
 
   close(): Promise<void> {
     return (this.#closing ??= this.#connection.close())
+  }
+
+  async #runWatched<T>(
+    onWrite: (name: string) => void,
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<T> {
+    keys.forEach(onWrite)
+    try {
+      return (await script.run(this.#connection, keys, [integer(this.clock()), ...args]).catch(rethrow)) as T
+    } finally {
+      keys.forEach(onWrite)
+    }
   }
 
   #refuseClosed(): void {

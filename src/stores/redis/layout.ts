@@ -1,14 +1,17 @@
 import { SessionError } from '../../core/errors.js'
 import { TAG_LENGTH } from '../../core/id.js'
 import { type FormerKey, RECORD_FORMAT, type SessionRecord } from '../../core/record.js'
-import { packed, unpacked } from './numbers.js'
+import { type Head, headIn, headText } from './head.js'
+import { type Origin, originIn, storedOrigin } from './origin.js'
 
 /*
  * One hash per session. Metadata are fields of one character:
  *
- *   1 the numbers (see numbers.ts); the name of the field is the number of the stored form
- *   h handle, and after a space the address   s subject   d device   p '0' when the cookie ends with the browser
- *   k the hash of the former key, or all of it where its tag is another   f what an adopted record knows of what it was
+ *   1 the head: handle, where the session comes from, numbers (see head.ts, origin.ts and numbers.ts); the name of the
+ *     field is the number of the stored form
+ *   s subject   p '0' when the cookie ends with the browser   k the hash of the former key, or all of it
+ *   f what an adopted record still knows of what it was
+ *   i address and d device, as far as there is no code for them   o the code, where the head has no room for it
  *
  * A key of the data is a field of its own name. The empty one, those of a single character and those that begin with a
  * colon get a colon before them, so that none can be taken for metadata; and so does `__proto__`, which clients lose that
@@ -23,20 +26,36 @@ import { packed, unpacked } from './numbers.js'
  * of a session of another library keeps z.
  */
 
-/** The field that holds the numbers of a record. */
-export const NUMBERS = String(RECORD_FORMAT)
+/** The field that holds the head of a record. */
+export const HEAD = String(RECORD_FORMAT)
 
 /** The fields of a hash, in no order. */
 export type Fields = ReadonlyMap<string, string>
 
 /** The Redis key of the record under `key`. The braces make the tag the part that decides the Cluster slot. */
 export function recordKey(prefix: string, key: string): string {
-  return `${prefix}:{${tagIn(key)}}:s:${hashIn(key)}`
+  return `${prefix}:{${tagIn(key)}${BEFORE_HASH}${hashIn(key)}`
 }
+
+/** What stands between the tag and the hash. */
+const BEFORE_HASH = '}:s:'
 
 /** The Redis key of the index that the records of a tag are in, if they have a subject. See `docs/decisions/0001-tag-and-index.md`. */
 export function indexKey(prefix: string, key: string): string {
   return `${prefix}:{${tagIn(key)}}:u`
+}
+
+/** The key of the record with this name in Redis; `undefined` for any other name. */
+export function keyIn(prefix: string, name: string): string | undefined {
+  const tag = prefix.length + 2
+  const hash = tag + TAG_LENGTH + BEFORE_HASH.length
+  if (!name.startsWith(BEFORE_HASH, tag + TAG_LENGTH) || !name.startsWith(prefix)) return undefined
+  return name.slice(tag, tag + TAG_LENGTH) + name.slice(hash)
+}
+
+/** The name of a key that nobody uses, in the slot of the record under `key`. */
+export function probeKey(prefix: string, key: string): string {
+  return `${prefix}:{${tagIn(key)}}:p`
 }
 
 /** The part of a key that decides its slot and its index. */
@@ -56,12 +75,12 @@ export function dataField(key: string): string {
 
 /** A new record as a hash. Throws a `RangeError` for a time that is no number. */
 export function recordFields(record: SessionRecord): Map<string, string> {
-  const { subject, device, formerKey } = record
-  const fields = new Map([
-    [NUMBERS, packed(record, subject !== undefined)],
-    ['h', named(record.handle, record.ip)],
-  ])
+  const { handle, subject, formerKey } = record
+  const { code, ip, device } = storedOrigin(record)
+  const fields = new Map<string, string>()
+  setHead(fields, { handle, code, numbers: record }, subject !== undefined)
   if (subject !== undefined) fields.set('s', subject)
+  if (ip !== undefined) fields.set('i', ip)
   if (device !== undefined) fields.set('d', device)
   if (!record.persistent) fields.set('p', '0')
   if (formerKey !== undefined) fields.set('k', formerField(record.key, formerKey))
@@ -70,10 +89,20 @@ export function recordFields(record: SessionRecord): Map<string, string> {
   return fields
 }
 
-/** A handle and the address in one text. Throws a `RangeError` for a handle with a space, which no handle has. */
-export function named(handle: string, ip: string | undefined): string {
-  if (handle.includes(' ')) throw new RangeError('The handle of a record has a space. Use those that Latchkey makes.')
-  return ip === undefined ? handle : `${handle} ${ip}`
+/** Puts a head into the fields of a hash, and where it has no room for its code, that beside it. */
+export function setHead(fields: Map<string, string>, head: Head, isSubjects: boolean): void {
+  const text = headText(head, isSubjects)
+  fields.set(HEAD, text)
+  if (head.code !== '' && !text.includes('+')) fields.set('o', head.code)
+}
+
+/** The head in the fields of a hash. Throws `RECORD_UNREADABLE`. */
+export function headOf(fields: Fields): Head {
+  const content = fields.get(HEAD)
+  if (content === undefined) throw unreadable(withoutHead(fields))
+  const head = headIn(content, fields.has('s'))
+  if (head === undefined) throw unreadable(`the field ${HEAD} holds something else than a handle and numbers`)
+  return head
 }
 
 /** The former key of the record under `key`, without the tag that both have. */
@@ -92,13 +121,9 @@ export function foundIn(key: string, fields: Fields, now: number): SessionRecord
 
 /** The record in the fields of a hash. Throws `RECORD_UNREADABLE`. */
 export function recordIn(key: string, fields: Fields): SessionRecord {
-  const [subject, former, content] = [fields.get('s'), fields.get('k'), fields.get(NUMBERS)]
-  if (content === undefined) throw unreadable(withoutNumbers(fields))
-  const numbers = unpacked(content, subject !== undefined)
-  if (numbers === undefined) throw unreadable(`the field ${NUMBERS} holds something else than numbers`)
-  const names = fields.get('h')
-  if (names === undefined) throw unreadable('the field h is missing')
-  const space = names.indexOf(' ')
+  const { handle, code, numbers } = headOf(fields)
+  const { ip, device } = originOf(fields, code)
+  const former = fields.get('k')
   const data = new Map<string, string>()
   for (const [field, value] of fields) {
     if (field.startsWith(':')) data.set(field.slice(1), value)
@@ -106,8 +131,8 @@ export function recordIn(key: string, fields: Fields): SessionRecord {
   }
   return {
     key,
-    handle: space < 0 ? names : names.slice(0, space),
-    subject,
+    handle,
+    subject: fields.get('s'),
     createdAt: numbers.createdAt,
     authenticatedAt: numbers.authenticatedAt,
     rotatedAt: numbers.rotatedAt,
@@ -116,8 +141,8 @@ export function recordIn(key: string, fields: Fields): SessionRecord {
     expiresAt: numbers.expiresAt,
     version: numbers.version,
     persistent: fields.get('p') !== '0',
-    device: fields.get('d'),
-    ip: space < 0 ? undefined : names.slice(space + 1),
+    device,
+    ip,
     formerKey: former === undefined || former.length === key.length ? former : tagIn(key) + former,
     adopted: fields.get('f'),
     data,
@@ -152,9 +177,14 @@ function formerIn(key: string, fields: Fields, now: number): FormerKey | undefin
   }
 }
 
-function withoutNumbers(fields: Fields): string {
+function originOf(fields: Fields, code: string): Origin {
+  const known = originIn(code === '' ? (fields.get('o') ?? '') : code)
+  return { ip: known.ip ?? fields.get('i'), device: known.device ?? fields.get('d') }
+}
+
+function withoutHead(fields: Fields): string {
   const format = [...fields.keys()].find((field) => /^\d$/.test(field))
-  if (format === undefined) return `the field ${NUMBERS} is missing`
+  if (format === undefined) return `the field ${HEAD} is missing`
   return `its format is ${format}, and this release reads ${RECORD_FORMAT}`
 }
 

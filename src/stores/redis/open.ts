@@ -53,7 +53,8 @@ async function openFirst(url: string, openers: readonly Opener[]): Promise<Conne
   )
 }
 
-function isMissing(error: unknown): boolean {
+/** Whether a package is not installed. */
+export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/expiry.js'
 import { invalid as invalidOption, refuseUnknown, shown } from '../../core/options.js'
 import { type AdoptedLibrary, type AdoptOptions, checkAdopt, type ResolvedAdoptOptions } from './adopt-options.js'
 import { type Connection, connectionOver, type RedisClient } from './client.js'
+import { checkNearCache, type CheckedNearCache, type NearCacheOptions } from './near-cache/options.js'
 import { openConnection } from './open.js'
 
 /** How a `RedisStore` is made. Give `url` or `client`, not both; with neither, the environment variable `REDIS_URL` is used. */
@@ -11,13 +12,17 @@ export interface RedisStoreOptions {
   readonly url?: string | undefined
   /** A client of the application, of the package redis or ioredis. It stays the application's to close. */
   readonly client?: RedisClient | undefined
-  /** What every key begins with. Default `latchkey`. */
+  /** What every key begins with. Default `lk`. */
   readonly prefix?: string | undefined
   /**
    * Takes over the sessions of another library that are in the same Redis, each at its first request: the library, or how its
    * sessions are told. Default: nobody's.
    */
   readonly adopt?: AdoptedLibrary | AdoptOptions | undefined
+  /**
+   * Keeps records that were read lately in this process, for as long as Redis tells of their changes. Default: none are kept.
+   */
+  readonly nearCache?: NearCacheOptions | undefined
   /** Tells the time, in epoch milliseconds. Default `Date.now`. */
   readonly clock?: Clock | undefined
 }
@@ -28,14 +33,15 @@ export interface CheckedOptions {
   readonly prefix: string
   readonly clock: Clock
   readonly adopt: ResolvedAdoptOptions | undefined
+  readonly nearCache: CheckedNearCache | undefined
 }
 
-const KNOWN = ['url', 'client', 'prefix', 'adopt', 'clock']
+const KNOWN = ['url', 'client', 'prefix', 'adopt', 'nearCache', 'clock']
 
 /** Checks the options of a `RedisStore`. Throws `OPTIONS_INVALID` with the value and the mend; never with a password. */
 export function checkOptions(options: RedisStoreOptions): CheckedOptions {
   refuseUnknown(options, KNOWN, 'option of RedisStore')
-  const { url, client, prefix = 'latchkey', adopt, clock = Date.now } = options
+  const { url, client, prefix = 'lk', adopt, nearCache, clock = Date.now } = options
   if (typeof prefix !== 'string' || prefix === '' || /[{}]/.test(prefix)) {
     throw invalid(`prefix is ${shown(prefix)}. Give it a text that isn't empty and has no braces`)
   }
@@ -43,10 +49,13 @@ export function checkOptions(options: RedisStoreOptions): CheckedOptions {
   if (client !== undefined) {
     if (url !== undefined) throw invalid('both url and client are given. Leave one out')
     const connection = connectionOver(client)
-    return { connection, prefix, clock, adopt: checkAdopt(adopt, connection.isCluster) }
+    const adopted = checkAdopt(adopt, connection.isCluster)
+    return { connection, prefix, clock, adopt: adopted, nearCache: checkNearCache(nearCache, client) }
   }
   const adopted = checkAdopt(adopt, false)
-  return { connection: openConnection(checkUrl(url ?? process.env['REDIS_URL'])), prefix, clock, adopt: adopted }
+  const checked = checkUrl(url ?? process.env['REDIS_URL'])
+  const near = checkNearCache(nearCache, checked)
+  return { connection: openConnection(checked), prefix, clock, adopt: adopted, nearCache: near }
 }
 
 /** Of a URL only its scheme is shown: everywhere else a password may be, if it isn't percent-encoded. */

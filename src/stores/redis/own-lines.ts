@@ -11,7 +11,7 @@ export interface OwnNodeRedis extends NodeRedisClient, Reconnecting, Ending {
 
 /** A `new Redis()` of the package `ioredis` that is the store's own, made with `lazyConnect`. */
 export interface OwnIoredis extends IoredisClient, Reconnecting {
-  on(event: 'ready', listener: () => void): unknown
+  on(event: 'ready' | 'close', listener: () => void): unknown
   on(event: 'error', listener: (error: unknown) => void): unknown
   quit(): Promise<unknown>
   disconnect(): unknown

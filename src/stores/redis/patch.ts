@@ -1,6 +1,7 @@
 import type { RecordPatch, RotatePatch, SubjectLimit } from '../../core/record.js'
-import { dataField, type Fields, named, NUMBERS, unreadable } from './layout.js'
-import { integer, type Numbers, packed, unpacked } from './numbers.js'
+import { dataField, type Fields, HEAD, headOf, setHead } from './layout.js'
+import { integer, type Numbers } from './numbers.js'
+import { storedOrigin } from './origin.js'
 
 /** What a hash gets and loses besides its numbers: fields and values in turn, and fields. */
 interface Content {
@@ -21,7 +22,7 @@ export function dataArguments(patch: Pick<RecordPatch, 'set' | 'remove'>): strin
 /** A patch as ROTATE takes it. */
 export function rotateArguments(patch: RotatePatch): string[] {
   const { subject, rotatedAt, signIn, sealedId, limit } = patch
-  const who = signIn === undefined ? ['', ''] : [integer(signIn.authenticatedAt), named('', signIn.ip)]
+  const who = signIn === undefined ? ['', ''] : [integer(signIn.authenticatedAt), storedOrigin(signIn).code]
   const moved = [subject ?? '', integer(rotatedAt), ...who, sealedId ?? '', ...limitArguments(limit)]
   return [...timesArguments(patch), ...moved, ...contentArguments(contentOf(patch))]
 }
@@ -35,14 +36,13 @@ export function limitArguments(limit: SubjectLimit | undefined): string[] {
 export function movedFields(fields: Fields, patch: RotatePatch): Map<string, string> {
   const moved = new Map(fields)
   const { set, remove } = contentOf(patch)
-  for (const field of [...remove, 'k', 's']) moved.delete(field)
+  for (const field of [...remove, 'k', 's', 'o']) moved.delete(field)
   for (let at = 0; at < set.length; at += 2) moved.set(set[at] ?? '', set[at + 1] ?? '')
   if (patch.subject !== undefined) moved.set('s', patch.subject)
-  if (patch.signIn !== undefined) {
-    const [handle = ''] = (fields.get('h') ?? '').split(' ', 1)
-    moved.set('h', named(handle, patch.signIn.ip))
-  }
-  moved.set(NUMBERS, packed(movedNumbers(numbersIn(fields), patch), patch.subject !== undefined))
+  const { handle, code: own, numbers } = headOf(fields)
+  const former = own === '' ? (fields.get('o') ?? '') : own
+  const code = patch.signIn === undefined ? former : storedOrigin(patch.signIn).code
+  setHead(moved, { handle, code, numbers: movedNumbers(numbers, patch) }, patch.subject !== undefined)
   return moved
 }
 
@@ -52,7 +52,7 @@ export function movedFields(fields: Fields, patch: RotatePatch): Map<string, str
  */
 export function changesBetween(before: Fields, after: Fields, patch: RotatePatch): string[] {
   const { set, remove } = contentOf(patch)
-  const decided = new Set([NUMBERS, 'h', 's', 'k', ...remove, ...set.filter((_, at) => at % 2 === 0)])
+  const decided = new Set([HEAD, 's', 'k', 'o', ...remove, ...set.filter((_, at) => at % 2 === 0)])
   const isOpen = (field: string): boolean => !decided.has(field)
   const changed = [...after].filter(([field, value]) => isOpen(field) && before.get(field) !== value)
   const lost = [...before.keys()].filter((field) => isOpen(field) && !after.has(field))
@@ -64,9 +64,7 @@ export function changesBetween(before: Fields, after: Fields, patch: RotatePatch
 
 /** The numbers in the fields of a hash. Throws `RECORD_UNREADABLE`. */
 export function numbersIn(fields: Fields): Numbers {
-  const numbers = unpacked(fields.get(NUMBERS) ?? '', fields.has('s'))
-  if (numbers === undefined) throw unreadable(`the field ${NUMBERS} holds something else than numbers`)
-  return numbers
+  return headOf(fields).numbers
 }
 
 const NO_TIMES = ['', '', '']
@@ -86,8 +84,13 @@ function contentOf(
   for (const key of patch.remove) remove.push(dataField(key))
   if (times?.persistent === true) remove.push('p')
   else if (times !== undefined) set.push('p', '0')
-  if (signIn?.device !== undefined) set.push('d', signIn.device)
-  else if (signIn !== undefined) remove.push('d')
+  if (signIn !== undefined) {
+    const { ip, device } = storedOrigin(signIn)
+    for (const [field, value] of Object.entries({ i: ip, d: device })) {
+      if (value === undefined) remove.push(field)
+      else set.push(field, value)
+    }
+  }
   return { set, remove }
 }
 

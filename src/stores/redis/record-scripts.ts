@@ -62,7 +62,7 @@ export const TOUCH = new Script(`
 local state, it = look(KEYS[1])
 if state == 'live' and tonumber(ARGV[2]) > it.l then
   it.l = tonumber(ARGV[2])
-  redis.call('HSET', it.key, '1', packed(it))
+  save(it)
   expire(it.key, math.min(it.l + it.i, it.e))
 end
 return state
@@ -80,7 +80,7 @@ return state
 /**
  * KEYS: old record, old index, new record, new index, for a limit the members of the new index. On a Redis Cluster only
  * where the tag stays the same. ARGV: now, a change as far as [6], [7] subject or '', [8] rotatedAt, [9] authenticatedAt or
- * '' for no sign-in, [10] a space and the address or '', [11] sealed id or '', [12] max or '', [13] onLimit, [14] the rest
+ * '' for no sign-in, [10] the code of where from or '', [11] sealed id or '', [12] max or '', [13] onLimit, [14] the rest
  * of the change. Answers a list, with the handles of whom it ended.
  */
 export const ROTATE = new Script(`${MEMBERS}
@@ -101,8 +101,9 @@ else
   it.s = subject
   if ARGV[9] ~= '' then it.a = tonumber(ARGV[9]) end
 end
+if ARGV[9] ~= '' then it.o = ARGV[10] end
 write(it, 14)
-if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'h', it.h .. ARGV[10]) end
+if ARGV[9] ~= '' and not it.isBeside then redis.call('HDEL', KEYS[1], 'o') end
 if it.s then redis.call('HSET', KEYS[1], 's', it.s) else redis.call('HDEL', KEYS[1], 's') end
 if ARGV[11] == '' then redis.call('HDEL', KEYS[1], 'k') else redis.call('HSET', KEYS[1], 'k', member(KEYS[1])) end
 redis.call('RENAME', KEYS[1], KEYS[3])

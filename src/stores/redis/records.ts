@@ -1,9 +1,9 @@
 import { keyTaken, limitReached, type SessionError } from '../../core/errors.js'
-import { endsAt } from '../../core/expiry.js'
-import type { RecordPatch, RotatePatch, SubjectLimit } from '../../core/record.js'
+import { endsAt, isExpired } from '../../core/expiry.js'
+import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../../core/record.js'
 import type { Evictions, Outcome } from '../../core/store.js'
 import type { Commands } from './commands.js'
-import { type Fields, formerField, tagIn, unreadable } from './layout.js'
+import { type Fields, formerField, foundIn, tagIn, unreadable } from './layout.js'
 import type { Answer, Members } from './members.js'
 import { moveAcross } from './move.js'
 import { integer } from './numbers.js'
@@ -22,6 +22,14 @@ export class Records {
     this.#commands = commands
     this.#members = members
     this.#subjects = subjects
+  }
+
+  /** One HGETALL. Also a record that only the clock has ended is `undefined`. */
+  async load(key: string): Promise<SessionRecord | FormerKey | undefined> {
+    const fields = await this.#commands.fields(key)
+    const now = this.#commands.clock()
+    const found = foundIn(key, fields, now)
+    return found === undefined || 'movedTo' in found || !isExpired(found, now) ? found : undefined
   }
 
   async create(key: string, fields: Fields, limit: SubjectLimit | undefined): Promise<Evictions | undefined> {
@@ -113,5 +121,5 @@ function isLive(answer: unknown): boolean {
 }
 
 function damaged(): SessionError {
-  return unreadable('its numbers or its handle are missing, or are something else')
+  return unreadable('its handle and numbers are missing, or are something else')
 }

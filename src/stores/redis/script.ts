@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Connection } from './client.js'
+import { COMPACT } from './head.js'
 
 /** A Lua script, known to the server by its SHA-1. It touches only the keys that it is given, and runs as one step. */
 export class Script {
@@ -29,7 +30,7 @@ const KEPT_FOR = 5000
 /**
  * What the scripts share. ARGV[1] is always the store's clock: a record that is over by it counts as gone, even when
  * Redis would still keep it. Whole numbers are written through `%.0f`, because Lua's own conversion would make 1.7952e+12
- * of a time. The numbers of a record are read and written as numbers.ts does.
+ * of a time. The head of a record is read and written as head.ts and numbers.ts do.
  */
 const SHARED = `
 local now = tonumber(ARGV[1])
@@ -55,10 +56,23 @@ local function text(number)
   return sign .. digits
 end
 
+-- A length of time: whole minutes, or milliseconds after a dot.
+local function span(number)
+  if math.fmod(number, 60000) == 0 then return text(number / 60000) end
+  return '.' .. text(number)
+end
+
+local function unspan(content)
+  if string.sub(content, 1, 1) == '.' then return number(string.sub(content, 2)) end
+  local minutes = number(content)
+  if not minutes or math.abs(minutes) > 9007199254740991 / 60000 then return nil end
+  return minutes * 60000
+end
+
 local function unpacked(content, subject)
   local parts = {}
   for part in string.gmatch(content, '[^ ]+') do parts[#parts + 1] = part end
-  local c, l, i, e, v = number(parts[1] or ''), number(parts[2] or ''), number(parts[3] or ''), number(parts[4] or ''), number(parts[5] or '')
+  local c, l, i, e, v = number(parts[1] or ''), number(parts[2] or ''), unspan(parts[3] or ''), unspan(parts[4] or ''), number(parts[5] or '')
   local a, r = subject and 0 or nil, number(parts[7] or '')
   if parts[6] then a = number(parts[6]) end
   if not (c and l and i and e and v) or #parts > 7 then return nil end
@@ -67,7 +81,7 @@ local function unpacked(content, subject)
 end
 
 local function packed(it)
-  local parts = { text(it.c), text(it.l - it.c), text(it.i), text(it.e - it.c), text(it.v) }
+  local parts = { text(it.c), text(it.l - it.c), span(it.i), span(it.e - it.c), text(it.v) }
   local usual = it.s and it.a == it.c or not it.s and not it.a
   if not usual or it.r ~= (it.a or it.c) then parts[6] = it.a and text(it.a - it.c) or '-' end
   if it.r ~= (it.a or it.c) then parts[7] = text(it.r - it.c) end
@@ -76,13 +90,23 @@ end
 
 -- What a key is: live, gone, rotated or unreadable. And what it holds, if that is a record.
 local function look(key)
-  local rotated, content, names, subject = unpack(redis.call('HMGET', key, 'r', '1', 'h', 's'))
+  local rotated, content, subject = unpack(redis.call('HMGET', key, 'r', '1', 's'))
   if rotated then return string.match(rotated, '^%d+$') and tonumber(rotated) > now and 'rotated' or 'gone' end
   if not content then return redis.call('EXISTS', key) == 0 and 'gone' or 'unreadable' end
-  local it = unpacked(content, subject)
-  if not it or not names then return 'unreadable' end
-  it.key, it.s, it.h, it.ends = key, subject, string.match(names, '^[^ ]*'), math.min(it.l + it.i, it.e)
+  local handle, code, numbers = string.match(content, '^([^ +]+)%+?([^ ]*) (.*)$')
+  local it = numbers and unpacked(numbers, subject)
+  if not it then return 'unreadable' end
+  it.key, it.s, it.h, it.o, it.ends = key, subject, handle, code, math.min(it.l + it.i, it.e)
   return now >= it.ends and 'gone' or 'live', it
+end
+
+-- Writes the head of a record, and a code that it has no room for beside it. There it stays, also if there is room again.
+local function save(it)
+  local names, numbers = it.h, packed(it)
+  it.isBeside = it.o ~= '' and #it.h + #it.o + #numbers + 2 > ${COMPACT}
+  if it.isBeside then redis.call('HSET', it.key, 'o', it.o)
+  elseif it.o ~= '' then names = names .. '+' .. it.o end
+  redis.call('HSET', it.key, '1', names .. ' ' .. numbers)
 end
 
 -- What has ended is judged by the store's clock. Redis drops it some seconds later: it must not be first.
@@ -135,7 +159,7 @@ local function move(it)
 end
 
 local function write(it, at)
-  redis.call('HSET', it.key, '1', packed(it))
+  save(it)
   local sets = at + tonumber(ARGV[at])
   put(it.key, at + 1, sets)
   drop(it.key, sets + 1, #ARGV)

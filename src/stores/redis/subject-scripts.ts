@@ -4,6 +4,9 @@ import { MEMBERS, Script } from './script.js'
  * Scripts over the sessions of a subject. KEYS: the index, and the records of its members. They answer a list: `done` and
  * what is asked for, or `again` and the members of the index, because not all of them were declared. ARGV: now, subject.
  *
+ * In every form a record has its subject in s, and its head begins with the handle: so also those of a newer release, which
+ * can't be read, are not taken for somebody else's.
+ *
  * What has ended leaves the index on the way. Another subject with the same tag shares it, and is left alone.
  */
 
@@ -58,9 +61,9 @@ for _, it in ipairs(found) do
   end
 end
 for _, key in ipairs(broken) do
-  local fields = redis.pcall('HMGET', key, 's', 'h')
-  local isAnothers = fields.err or fields[1] and fields[1] ~= ARGV[2]
-  local handle = not fields.err and fields[2] and string.match(fields[2], '^[^ ]*') or ''
+  local fields = redis.pcall('HMGET', key, 's', '1', '2', '3', '4', '5', '6', '7', '8', '9')
+  local isAnothers, handle = fields.err or fields[1] and fields[1] ~= ARGV[2], ''
+  for at = 2, 10 do handle = fields[at] and string.match(fields[at], '^[^ +]*') or handle end
   if not isAnothers and (handle == '' or handle ~= ARGV[3]) then
     finish({ key = key }, leaving)
     if handle ~= '' then ended[#ended + 1] = handle end

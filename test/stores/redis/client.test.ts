@@ -118,7 +118,7 @@ test('a client of node-redis is connected once, however many verbs come first', 
   const server = await start()
   const client = ending(createClient({ url: server.url }), (each) => each.destroy())
   const store = new RedisStore({ client })
-  expect(await Promise.all([newKey(), newKey(), newKey()].map((key) => store.load(key)))).toEqual(
+  expect(await Promise.all([newKey(), newKey(), newKey()].map(async (key) => store.load(key)))).toEqual(
     Array(3).fill(undefined),
   )
   expect(await connections(server)).toBe(1)
@@ -132,7 +132,7 @@ test.each(['redis', 'ioredis'])('the rights that the reference names are enough 
   const page = await readFile(new URL('../../../docs/reference/stores-redis.md', import.meta.url), 'utf8')
   const commands = /`(\+hgetall [^`]*)`/.exec(page)?.[1]?.split(/\s+/) ?? []
   const others = ['+@connection', ...(name === 'ioredis' ? ['+info'] : [])]
-  await server.command('ACL', 'SETUSER', 'app', 'on', '>pass', '~latchkey:*', ...commands, ...others)
+  await server.command('ACL', 'SETUSER', 'app', 'on', '>pass', '~lk:*', ...commands, ...others)
   const url = `redis://app:pass@127.0.0.1:${server.port}`
   const connection = openConnection(url, [name === 'redis' ? openNodeRedis : openIoredis])
   ending(connection, (each) => each.close())
@@ -157,5 +157,5 @@ test.each(['redis', 'ioredis'])('the rights that the reference names are enough 
   expect(await store.revokeAll('ann')).toEqual([])
   expect(await store.count('ann')).toBe(0)
   expect(await store.delete(last)).toBe(false)
-  expect(await connection.send(['exists', 'latchkey:none'])).toBe(0)
+  expect(await connection.send(['exists', 'lk:none'])).toBe(0)
 })

@@ -40,7 +40,7 @@ describe('a client of a cluster', () => {
   test('of node-redis is connected once, however many verbs come first', async () => {
     const client = ending(createCluster({ rootNodes: [{ url: server.url }] }), (each) => each.close())
     const store = new RedisStore({ client })
-    await Promise.all([newKey(), newKey(), newKey()].map((key) => store.load(key)))
+    await Promise.all([newKey(), newKey(), newKey()].map(async (key) => store.load(key)))
     const open = await connections(server)
     await works(client)
     expect(await connections(server)).toBe(open)
@@ -70,7 +70,7 @@ describe('a client of a cluster', () => {
     await works(client)
     const clock = new ManualClock()
     await new RedisStore({ client, clock: clock.now }).create(signedIn(clock, 'ann'))
-    expect(await server.command('KEYS', 'app:latchkey:{*')).toHaveLength(2)
+    expect(await server.command('KEYS', 'app:lk:{*')).toHaveLength(2)
   })
 })
 

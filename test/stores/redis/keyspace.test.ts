@@ -4,12 +4,14 @@ import type { SessionRecord } from '../../../src/core/record.js'
 import {
   IDLE,
   LIFETIME,
+  movedBy,
   newKey,
   newRecord,
   patchOf,
   rotation,
   sealedRotation,
   signedIn,
+  signInAt,
   successorKey,
   timesOf,
 } from '../../../src/testing/conformance/samples.js'
@@ -37,9 +39,9 @@ describe('what is sent', () => {
     const { store, clock, at } = bench
     const record = newRecord(clock)
     await store.create(record)
-    expect(await sentDuring(server, () => store.load(record.key))).toEqual([['HGETALL', at(record.key)]])
+    expect(await sentDuring(server, async () => store.load(record.key))).toEqual([['HGETALL', at(record.key)]])
     const missing = newKey()
-    expect(await sentDuring(server, () => store.load(missing))).toEqual([['HGETALL', at(missing)]])
+    expect(await sentDuring(server, async () => store.load(missing))).toEqual([['HGETALL', at(missing)]])
   })
 
   test('every write is one EVALSHA that names all its keys', async () => {
@@ -118,7 +120,7 @@ describe('what is kept', () => {
     await store.create(record)
     expect(await keys()).toEqual([at(record.key)])
     const fields = (await server.command('HKEYS', at(record.key))) as string[]
-    expect(fields.toSorted()).toEqual(['1', ':', '::x', ':__proto__', ':l', 'h', 'name'])
+    expect(fields.toSorted()).toEqual(['1', ':', '::x', ':__proto__', ':l', 'name'])
     const next = newKey('ann')
     await store.rotate(record.key, next, rotation('ann'))
     expect(await keys()).toEqual([at(record.key), at(next), indexAt(next)].toSorted())
@@ -151,20 +153,92 @@ describe('what is kept', () => {
     await bench.allEnd()
   })
 
-  test('a user with one session takes 384 bytes: a record of 248 and an index of 136', async () => {
-    const { store, clock, at, indexAt } = benchOn(server, 'latchkey')
+  /** What somebody who has signed in has, and where from. */
+  const ann = { subject: '1000193', ip: '203.0.113.7', device: 'Firefox on Linux' }
+
+  test('a user with one session takes 400 bytes: a record of 264, hours later too, and an index of 136', async () => {
+    const { store, clock, at, indexAt, keys } = benchOn(server, 'lk')
     const data = [
-      ['userId', '42'],
-      ['email', '"ann@example.com"'],
-      ['role', '"user"'],
+      ['userId', '1000193'],
+      ['email', '"user1000193@example.com"'],
+      ['role', '"member"'],
+      ['cart', '["tea","milk","bread"]'],
     ] as const
-    const record = newRecord(clock, data, { subject: '42', ip: '127.0.0.1' })
+    const record = newRecord(clock, data, ann)
     await store.create(record)
-    await store.touch(record.key, clock.now() + minutes(25))
+    for (let times = 0; times < 33; times++) {
+      clock.advance(minutes(29) + 1)
+      await store.touch(record.key, clock.now())
+    }
+    expect(await store.load(record.key)).toMatchObject({ ...ann, lastSeenAt: clock.now() })
+    expect(await keys()).toEqual([at(record.key), indexAt(record.key)])
     expect(await server.command('OBJECT', 'ENCODING', at(record.key))).toBe('listpack')
-    expect(await server.command('MEMORY', 'USAGE', at(record.key))).toBeLessThanOrEqual(248)
+    expect(await server.command('MEMORY', 'USAGE', at(record.key))).toBeLessThanOrEqual(264)
     expect(await server.command('MEMORY', 'USAGE', indexAt(record.key))).toBeLessThanOrEqual(136)
     await store.close()
+  })
+
+  test('a hash that stays compact however its numbers grow, and all that was in it', async () => {
+    const { store, clock, at } = bench
+    const record = newRecord(clock, [], ann)
+    await store.create(record)
+    const fields = async (): Promise<string[]> =>
+      ((await server.command('HKEYS', at(record.key))) as string[]).toSorted()
+    expect(await fields()).toEqual(['1', 's'])
+    clock.advance(minutes(20) + 1)
+    const times = timesOf(record, { idleTimeout: days(30) + 1, expiresAt: clock.now() + days(30) })
+    await store.update(record.key, patchOf([], { times, ifVersion: 1 }))
+    clock.advance(days(29))
+    await store.touch(record.key, clock.now())
+    expect(await fields()).toEqual(['1', 's'])
+    const [key, patch] = [successorKey(record.key), rotation(ann.subject, [], { rotatedAt: clock.now() + 1 })]
+    await store.rotate(record.key, key, patch)
+    const grown = { ...movedBy(patch, { ...record, ...times, version: 2 }, key), lastSeenAt: clock.now() }
+    expect(await store.load(key)).toEqual(grown)
+    expect(await server.command('HGET', at(key), 'o')).toHaveLength(8)
+    expect(await server.command('OBJECT', 'ENCODING', at(key))).toBe('listpack')
+    expect(await store.touch(key, clock.now() + 1)).toBe(true)
+    expect(await store.load(key)).toEqual({ ...grown, lastSeenAt: clock.now() + 1 })
+  })
+
+  test('a head that is as long as Redis keeps compact, and not longer', async () => {
+    const { store, clock, at } = bench
+    for (const [length, isBeside] of [
+      [35, false],
+      [36, true],
+    ] as const) {
+      const record = newRecord(clock, [], { ...ann, handle: 'h'.repeat(length), version: 35 })
+      await store.create(record)
+      expect(await server.command('HEXISTS', at(record.key), 'o')).toBe(0)
+      await store.update(record.key, patchOf())
+      expect(await store.load(record.key)).toEqual({ ...record, version: 36 })
+      expect(await server.command('HSTRLEN', at(record.key), '1')).toBe(isBeside ? 56 : 64)
+      expect(await server.command('HEXISTS', at(record.key), 'o')).toBe(isBeside ? 1 : 0)
+    }
+  })
+
+  test.each([
+    ['both in the head', {}, []],
+    ['an address of IPv6', { ip: '2001:db8::7' }, ['i']],
+    ['a device that is not usual', { device: 'Shop on iOS' }, ['d']],
+    ['neither usual', { ip: 'unknown', device: 'Googlebot' }, ['d', 'i']],
+    ['no device', { device: undefined }, []],
+    ['nothing', { ip: undefined, device: undefined }, []],
+  ])('where the last sign-in came from, and nothing of the one before: %s', async (_, other, fields) => {
+    const { store, clock, at } = bench
+    const before = [{ ip: '::1', device: 'Shop on iOS' }, { ip: undefined, device: undefined }, ann] as const
+    const long = { idleTimeout: days(30) + 1, expiresAt: clock.now() + days(31) + 1, version: 2 ** 50 }
+    for (const [was, numbers] of [...before.map((each) => [each, {}] as const), [ann, long] as const]) {
+      const record = newRecord(clock, [], { ...was, subject: undefined, ...numbers })
+      await store.create(record)
+      expect(await store.load(record.key)).toEqual(record)
+      const signIn = signInAt(clock.now(), { ...ann, ...other })
+      const [key, patch] = [newKey('ann'), rotation('ann', [], { signIn, rotatedAt: clock.now() })]
+      await store.rotate(record.key, key, patch)
+      expect(await store.load(key)).toEqual(movedBy(patch, record, key))
+      const kept = ((await server.command('HKEYS', at(key))) as string[]).filter((field) => field !== 'o')
+      expect(kept.toSorted()).toEqual(['1', ...fields, 's'].toSorted())
+    }
   })
 
   test('more fields than Lua takes at once are written and removed', async () => {

@@ -99,6 +99,30 @@ describe('what happens to a session while it moves to another slot', () => {
     await lists(store, 'ann', [movedBy(patch, record, key)])
   })
 
+  test('it comes from where its last sign-in came from, and from nowhere else', async () => {
+    const usual = { ip: '203.0.113.7', device: 'Firefox on Linux' }
+    const others = { ip: '::1', device: 'Shop on iOS' }
+    const none = { ip: undefined, device: undefined }
+    // The head has room for the code, or only until it is updated, or never.
+    const grown = { version: 2 ** 50 }
+    const long = { ...grown, idleTimeout: hours(998) + 1, expiresAt: clock.now() + days(98) + 1 }
+    for (const numbers of [{}, grown, long]) {
+      for (const [was, is] of [[usual, others], [others, usual], [usual, none], [usual], [others]] as const) {
+        const signIn = is && signInAt(clock.now(), is)
+        const { record, key, patch, held, answer } = await moving(
+          { signIn },
+          newRecord(clock, [], { ...was, ...numbers }),
+        )
+        const times = timesOf(record, { idleTimeout: hours(999) + 1, expiresAt: clock.now() + days(99) + 1 })
+        expect(await other.update(record.key, patchOf([], { times }))).toBe('updated')
+        held.go()
+        expect(await answer).toBe('updated')
+        await keeps(store, { ...movedBy(patch, record, key), ...times, version: record.version + 2 })
+        await store.delete(key)
+      }
+    }
+  })
+
   test('a write to other keys is kept, and one to the same key is overwritten', async () => {
     const record = newRecord(clock, [['cart', '1'], ['old', '2'], ['gone', '3']]) // prettier-ignore
     const { key, patch, held, answer } = await moving({ remove: ['gone'] }, record)

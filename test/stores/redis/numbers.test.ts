@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { minutes } from 'latchkey/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Numbers, packed, unpacked } from '../../../src/stores/redis/numbers.js'
 import { newRecord, patchOf, rotation, signedIn, successorKey } from '../../../src/testing/conformance/samples.js'
@@ -41,6 +42,9 @@ describe('the numbers of a record', () => {
     expect(lengthOf({ ...usual, authenticatedAt: created }, true)).toBe(5)
     expect(lengthOf({ ...usual, authenticatedAt: created + 1, rotatedAt: created + 1 }, true)).toBe(6)
     expect(lengthOf({ ...usual, rotatedAt: created + 1 }, false)).toBe(7)
+    expect(packed(usual, false)).toBe(`${created.toString(36)} 0 u 140 1`)
+    const odd = { idleTimeout: 90_000, expiresAt: created + 86_400_001 }
+    expect(packed({ ...usual, ...odd }, false)).toBe(`${created.toString(36)} 0 .1xg0 .1ffuo1 1`)
     expect(packed({ ...usual, version: 999_999 }, false).length).toBeLessThan(64)
   })
 
@@ -75,7 +79,7 @@ describe('the numbers that a script reads and writes', () => {
   /** Numbers of a record that is alive. */
   const living = fc.record({
     createdAt: anyNumber,
-    idleTimeout: fc.integer({ min: 1e12, max: 3e12 }),
+    idleTimeout: fc.oneof(fc.integer({ min: 1e12, max: 3e12 }), fc.integer({ min: 2e7, max: 5e7 }).map(minutes)),
     expiresAt: fc.integer({ min: 3e12, max: 2 ** 51 }),
     version: fc.nat({ max: 2 ** 31 - 1 }),
     authenticatedAt: fc.option(anyNumber, { nil: undefined }),

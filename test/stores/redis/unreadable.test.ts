@@ -47,30 +47,38 @@ function writes(key: string): Promise<unknown>[] {
   ]
 }
 
-const numbers = 'mwvjsyz3 0 12kw0 1ffuo0 1'
+const numbers = 'mwvjsyz3 0 u 140 1'
+const head = 'cDDNq1J7eQQsBcyl+ywBxBwAE'
 const broken: readonly (readonly [string, readonly string[][], RegExp])[] = [
-  ['without numbers', [['HDEL', '1']], /field 1 is missing/],
+  ['without a head', [['HDEL', '1']], /field 1 is missing/],
   [
     'of a newer format',
     [
       ['HDEL', '1'],
-      ['HSET', '2', numbers],
+      ['HSET', '2', `${head} ${numbers}`],
     ],
     /format is 2, and this release reads 1/,
   ],
-  ['without a handle', [['HDEL', 'h']], /field h is missing/],
   ...[
-    ['with a number missing', 'mwvjsyz3 0 12kw0 1ffuo0'],
-    ['with a number too many', `${numbers} 1 1 1`],
-    ['with a lifetime that is no number', 'mwvjsyz3 0 12kw0 so-on 1'],
-    ['with an endless lifetime', 'mwvjsyz3 0 12kw0 Infinity 1'],
-    ['with an idle timeout that is no whole number', 'mwvjsyz3 0 1.5 1ffuo0 1'],
-    ['with a time of a hundred digits', `mwvjsyz3 ${'9'.repeat(100)} 12kw0 1ffuo0 1`],
-    ['with a time that no number can hold', 'mwvjsyz3 0 12kw0 zzzzzzzzzzz 1'],
-    ['with two signs', 'mwvjsyz3 --1 12kw0 1ffuo0 1'],
-    ['with a sign-in that is no number', `${numbers} ~`],
-    ['with a rotation that is no number', `${numbers} 0 -`],
-    ['with other spaces', numbers.replaceAll(' ', '\t')],
+    ['with nothing in its head', ''],
+    ['with a handle alone', 'cDDNq1J7eQQsBcyl'],
+    ['with numbers alone', numbers],
+    ['without a handle', ` ${numbers}`],
+    ['without a handle before where it comes from', `+ywBxBwAE ${numbers}`],
+    ['with a number missing', `${head} mwvjsyz3 0 u 140`],
+    ['with a number too many', `${head} ${numbers} 1 1 1`],
+    ['with a lifetime that is no number', `${head} mwvjsyz3 0 u so-on 1`],
+    ['with an endless lifetime', `${head} mwvjsyz3 0 u Infinity 1`],
+    ['with a lifetime of half a minute', `${head} mwvjsyz3 0 u 1.5 1`],
+    ['with a lifetime of two dots', `${head} mwvjsyz3 0 u ..5 1`],
+    ['with an idle timeout that is no whole number', `${head} mwvjsyz3 0 .1.5 140 1`],
+    ['with more minutes than milliseconds can be counted', `${head} mwvjsyz3 0 u 2gosa7pa2 1`],
+    ['with a time of a hundred digits', `${head} mwvjsyz3 ${'9'.repeat(100)} u 140 1`],
+    ['with a time that no number can hold', `${head} mwvjsyz3 0 u .zzzzzzzzzzz 1`],
+    ['with two signs', `${head} mwvjsyz3 --1 u 140 1`],
+    ['with a sign-in that is no number', `${head} ${numbers} ~`],
+    ['with a rotation that is no number', `${head} ${numbers} 0 -`],
+    ['with other spaces', `${head} ${numbers}`.replaceAll(' ', '\t')],
   ].map(([name = '', content = '']): (typeof broken)[number] => [
     name,
     [['HSET', '1', content]],
@@ -141,8 +149,8 @@ test('what cannot be read is not listed or counted, and ends with revokeAll', as
   if (!newer || !nameless || !text || !read) throw new Error('four records are due')
   for (const record of [newer, nameless, text, read]) await store.create(record)
   await server.command('RENAME', at(newer.key), 'newer')
-  await server.command('HSET', at(newer.key), '2', 'something', 's', 'ann', 'h', 'later')
-  await server.command('HDEL', at(nameless.key), 'h')
+  await server.command('HSET', at(newer.key), '2', 'later something', 's', 'ann')
+  await server.command('HSET', at(nameless.key), '1', '')
   await server.command('SET', at(text.key), 'mine')
   expect(await store.list('ann')).toEqual([read])
   expect(await store.count('ann')).toBe(1)

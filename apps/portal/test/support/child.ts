@@ -6,7 +6,7 @@ export interface Child {
   /** What it has written so far. */
   readonly output: string
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
-  /** The first text in the output that fits; fails when the process ends, or 15 s pass, without it. */
+  /** The first text in the output that fits; fails when the process ends, or 30 s pass, without it. */
   says(pattern: RegExp): Promise<RegExpExecArray>
   /** Sends the signal and waits until the process is gone. Twice is not an error. */
   end(signal: NodeJS.Signals): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
@@ -56,8 +56,8 @@ export function startChild(command: string, args: readonly string[], options: Sp
         }
         const late = setTimeout(() => {
           listeners.delete(look)
-          reject(new Error(`${command} did not say ${pattern} in 15 s:\n${output}`))
-        }, 15_000)
+          reject(new Error(`${command} did not say ${pattern} in 30 s:\n${output}`))
+        }, 30_000)
         listeners.add(look)
         look()
       }),

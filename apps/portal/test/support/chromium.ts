@@ -1,5 +1,6 @@
 import { chromium, type Browser } from 'playwright-core'
 import { findCommand } from './commands.js'
+import { adapters, isThorough } from './portal.js'
 
 const ARGS = [
   '--no-sandbox',
@@ -10,6 +11,12 @@ const ARGS = [
   '--disable-component-update',
   '--disable-sync',
 ]
+
+/**
+ * Where a browser looks at the pages. They are the same files on both adapters, and so is what answers them: that the other
+ * tests show on both, without a browser.
+ */
+export const browsedAdapters = isThorough ? adapters : (['fastify'] as const)
 
 /**
  * The browser at `CHROMIUM`, or on the PATH. Each of its contexts is a browser that was never used before.

@@ -8,6 +8,9 @@ import { createApp } from '../../src/create-app.js'
 
 export const adapters = ['express', 'fastify'] as const
 
+/** `npm run test:soak` asks on every adapter what `npm test` asks on one. */
+export const isThorough = process.env['PORTAL_THOROUGH'] !== undefined
+
 /** Ada, as she signs up. */
 export const ada = { email: 'ada@example.com', password: 'correct horse', name: 'Ada Lovelace' }
 
