@@ -12,7 +12,7 @@ const latchkey = [
   { find: /^latchkey\/testing$/, replacement: here('./src/testing/index.ts') },
   { find: /^latchkey\/opentelemetry$/, replacement: here('./src/observe/opentelemetry.ts') },
   { find: /^latchkey\/(express|fastify)$/, replacement: here('./src/http/$1.ts') },
-  { find: /^latchkey\/stores\/(memory|sqlite|redis)$/, replacement: here('./src/stores/$1.ts') },
+  { find: /^latchkey\/stores\/(memory|sqlite|redis|express|cache-manager)$/, replacement: here('./src/stores/$1.ts') },
 ]
 
 /** The same Nest tests, once more on Nest 11. */
@@ -56,7 +56,7 @@ export default defineConfig({
         test: {
           name: 'latchkey',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package/**', '**/node_modules/**', ...measuring],
+          exclude: ['test/package/**', 'test/benchmarks/smoke.test.ts', '**/node_modules/**', ...measuring],
           setupFiles,
         },
       },

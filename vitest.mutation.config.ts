@@ -19,7 +19,7 @@ export default defineConfig({
       { find: /^latchkey\/opentelemetry$/, replacement: here('./src/observe/opentelemetry.ts') },
       { find: /^latchkey\/testing$/, replacement: here('./src/testing/index.ts') },
       { find: /^latchkey\/(express|fastify)$/, replacement: here('./src/http/$1.ts') },
-      { find: /^latchkey\/stores\/(memory|sqlite|redis)$/, replacement: here('./src/stores/$1.ts') },
+      { find: /^latchkey\/stores\/(memory|sqlite|redis|express|cache-manager)$/, replacement: here('./src/stores/$1.ts') },
     ],
   },
   test: {

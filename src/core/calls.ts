@@ -89,7 +89,16 @@ export class StoreCalls {
 
   /** @param isFresh - whether the answer must be what is stored now */
   load(key: string, isFresh = false): Awaitable<SessionRecord | FormerKey | undefined> {
-    return this.#call('load', () => (isFresh ? this.#store.load(key, FRESH) : this.#store.load(key)))
+    // Every request comes here, so it is spared the function that the other calls make.
+    if (this.#metrics) return this.#call('load', () => this.#store.load(key, isFresh ? FRESH : undefined))
+    if (this.#breaker.isDown) throw this.#turnedAway('load')
+    let answer: Awaitable<SessionRecord | FormerKey | undefined>
+    try {
+      answer = isFresh ? this.#store.load(key, FRESH) : this.#store.load(key)
+    } catch (cause) {
+      throw this.#failure('load', cause)
+    }
+    return this.#answered('load', answer)
   }
 
   create(record: SessionRecord, limit?: SubjectLimit): Awaitable<Evictions | undefined> {
@@ -209,6 +218,10 @@ export class StoreCalls {
     } catch (cause) {
       throw this.#failure(verb, cause)
     }
+    return this.#answered(verb, answer)
+  }
+
+  #answered<T>(verb: string, answer: Awaitable<T>): Awaitable<T> {
     if (isPromise(answer)) return this.#beforeDeadline(verb, answer)
     this.#breaker.answered()
     return answer

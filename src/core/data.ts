@@ -1,4 +1,4 @@
-import { decode, defineData, encode, notStorable } from './codec.js'
+import { decode, defineData, encode, isPlainlyEncodedAs, notStorable } from './codec.js'
 import { assertDataKey } from './session.js'
 
 /** Data as a store keeps it: one encoded string per top-level key. */
@@ -29,7 +29,10 @@ export function changesOf(held: object, stored: EncodedData): DataChanges | unde
     if (value === undefined) continue
     const before = stored.get(key)
     if (before === undefined) assertDataKey(key)
-    else kept++
+    else {
+      kept++
+      if (isPlainlyEncodedAs(value, before)) continue
+    }
     const encoded = encode(value, key)
     if (encoded !== before) (set ??= new Map()).set(key, encoded)
   }

@@ -7,7 +7,7 @@ import type { SessionEvent } from './events.js'
 import { endRecord, findRecord, unreadable, type Found } from './find.js'
 import { Finder } from './finder.js'
 import { ID_LENGTH } from './id.js'
-import { GuardedMetrics } from './metrics.js'
+import { GuardedMetrics, type SessionMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
@@ -86,8 +86,19 @@ export class SessionEngine {
   ): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     const { metrics } = this.#context
-    if (tokens.length + sids.length === 0 && !metrics) return open
-    if (!metrics) return this.#finder.find(open, tokens, carrier, isFresh, sids)
+    if (metrics) return this.#counting(metrics, open, tokens, carrier, isFresh, sids)
+    if (tokens.length + sids.length === 0) return open
+    return this.#finder.find(open, tokens, carrier, isFresh, sids)
+  }
+
+  #counting(
+    metrics: SessionMetrics,
+    open: OpenSession,
+    tokens: readonly string[],
+    carrier: Carrier,
+    isFresh: boolean,
+    sids: readonly string[],
+  ): Awaitable<OpenSession> {
     const find = (): Awaitable<OpenSession> => this.#finder.find(open, tokens, carrier, isFresh, sids)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
   }

@@ -59,11 +59,22 @@ function find(
   isJudged: boolean,
   isFresh: boolean,
 ): Awaitable<Found | Missing> {
-  return after(loadReadable(context, key, isFresh), (found): Awaitable<Found | Missing> => {
-    if (typeof found !== 'object') return found ?? 'no-record'
-    if (isFormerKey(found)) return follow(context, id, found, isJudged, isFresh, MAX_STEPS)
-    return isOver(context, found, isJudged) ? 'expired' : { id, record: found, sight: 'current' }
-  })
+  const found = loadReadable(context, key, isFresh)
+  return isPromise(found)
+    ? found.then((there) => judge(context, id, there, isJudged, isFresh))
+    : judge(context, id, found, isJudged, isFresh)
+}
+
+function judge(
+  context: SessionContext,
+  id: string,
+  found: Readable,
+  isJudged: boolean,
+  isFresh: boolean,
+): Awaitable<Found | Missing> {
+  if (typeof found !== 'object') return found ?? 'no-record'
+  if (isFormerKey(found)) return follow(context, id, found, isJudged, isFresh, MAX_STEPS)
+  return isOver(context, found, isJudged) ? 'expired' : { id, record: found, sight: 'current' }
 }
 
 function follow(
@@ -126,12 +137,11 @@ export function endRecord(context: SessionContext, key: string, steps = MAX_STEP
   })
 }
 
+/** What is under a key, as far as it can be read. */
+type Readable = SessionRecord | FormerKey | 'record-unreadable' | undefined
+
 /** What is under a key. A record that can't be read counts as absent, and is told of. */
-export function loadReadable(
-  context: SessionContext,
-  key: string,
-  isFresh: boolean,
-): Awaitable<SessionRecord | FormerKey | 'record-unreadable' | undefined> {
+export function loadReadable(context: SessionContext, key: string, isFresh: boolean): Awaitable<Readable> {
   try {
     const found = context.calls.load(key, isFresh)
     return isPromise(found) ? found.then(undefined, (error: unknown) => countsAsAbsent(context, error)) : found

@@ -1,4 +1,5 @@
-import { createHmac, hash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
+import { Hmac } from './hmac.js'
 
 /** Length of an id: a tag of 8 characters and 256 random bits in 43, base64url. */
 export const ID_LENGTH = 51
@@ -36,5 +37,7 @@ export function newHandle(): string {
  * the secret must not move a subject's sessions (see `docs/decisions/0001-tag-and-index.md`).
  */
 export function tagOf(subject: string): string {
-  return createHmac('sha256', 'latchkey:tag:1').update(subject).digest('base64url').slice(0, TAG_LENGTH)
+  return TAGS.base64url(subject).slice(0, TAG_LENGTH)
 }
+
+const TAGS = new Hmac(Buffer.from('latchkey:tag:1'))

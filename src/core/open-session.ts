@@ -8,7 +8,7 @@ import { SessionError } from './errors.js'
 import type { Found, Missing } from './find.js'
 import { gone, HeldRecord, type Fate, type MoveReason } from './held-record.js'
 import { Lifetime } from './lifetime.js'
-import type { CommitOutcome } from './metrics.js'
+import type { CommitOutcome, SessionMetrics } from './metrics.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
 import { assertFits } from './size.js'
@@ -139,7 +139,10 @@ export class OpenSession implements SessionBearer {
   /** Stores what is left to store, before the headers leave. */
   commit(): Awaitable<void> {
     const { metrics } = this.#context
-    if (!metrics) return this.#commit()
+    return metrics ? this.#counting(metrics) : this.#commit()
+  }
+
+  #counting(metrics: SessionMetrics): Awaitable<void> {
     return watched(
       () => this.#commit(),
       (hasFailed) => {
@@ -152,7 +155,8 @@ export class OpenSession implements SessionBearer {
   #commit(): Awaitable<void> {
     if (this.#underWay) return this.#underWay.then(() => this.#commit())
     if (this.#failure) throw this.#failure
-    const done = after(this.#record.settle(), (isMet) => (isMet ? this.#persist() : this.#persistUnmet()))
+    const settled = this.#record.settle()
+    const done = settled === true ? this.#persist() : after(settled, (isMet) => this.#persistOnceSettled(isMet))
     if (isPromise(done)) this.#occupy(done)
     return done
   }
@@ -357,6 +361,10 @@ export class OpenSession implements SessionBearer {
     if (changes && this.#isSubjectChanged(written)) return this.#move(written, changes, 'subject')
     if (record.isRotationDue) return this.#move(written, changes ?? NO_CHANGES, 'due')
     return this.#update(written, changes ?? NO_CHANGES)
+  }
+
+  #persistOnceSettled(isMet: boolean): Awaitable<void> {
+    return isMet ? this.#persist() : this.#persistUnmet()
   }
 
   /**

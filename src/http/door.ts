@@ -111,7 +111,7 @@ export class Door {
     const exchange = new Exchange(this, request, response, connection)
     visited[EXCHANGE] = exchange
     this.#heads.begin()
-    Object.defineProperty(request, 'session', SESSION_PROPERTY)
+    showSession(request)
     let opened
     try {
       opened = exchange.open()
@@ -301,6 +301,42 @@ export function assignSession(exchange: Exchange | undefined, value: unknown): v
   void exchange?.session?.destroy()
 }
 
+/**
+ * Gives a request its `session`. Where the platform has put a prototype between the request and Node's class, as Express
+ * does, it is put on the class, once, for the reason that methods.ts names. Other requests of that class have none, and
+ * take whatever somebody else puts there.
+ */
+function showSession(request: IncomingMessage): void {
+  const prototype = Object.getPrototypeOf(request) as object
+  if (Object.hasOwn(prototype, 'constructor') || Object.hasOwn(request, 'session') || !isShared(prototype)) {
+    Object.defineProperty(request, 'session', SESSION_PROPERTY)
+  }
+}
+
+/** Whether requests with this prototype have `session` from their class, from now on at the latest. */
+function isShared(prototype: object): boolean {
+  const known = SHARED.get(prototype)
+  if (known !== undefined) return known
+  let owner: object | null = prototype
+  while (owner !== null && !Object.hasOwn(owner, 'session') && !Object.hasOwn(owner, 'constructor')) {
+    owner = Object.getPrototypeOf(owner) as object | null
+  }
+  if (owner === null) return false
+  if (!('session' in owner) && Object.isExtensible(owner)) {
+    Object.defineProperty(owner, 'session', SESSION_PROPERTY)
+    SHARING.add(owner)
+  }
+  const isOurs = SHARING.has(owner)
+  SHARED.set(prototype, isOurs)
+  return isOurs
+}
+
+/** The classes that have it. */
+const SHARING = new WeakSet<object>()
+
+/** What is known of the prototypes of platforms. */
+const SHARED = new WeakMap<object, boolean>()
+
 /** One descriptor for all requests: the session is looked up, so that `regenerate` can put another one in its place. */
 const SESSION_PROPERTY: PropertyDescriptor & ThisType<Visited> = {
   configurable: true,
@@ -309,6 +345,8 @@ const SESSION_PROPERTY: PropertyDescriptor & ThisType<Visited> = {
     return this[EXCHANGE]?.session
   },
   set(value: unknown) {
-    assignSession(this[EXCHANGE], value)
+    const exchange = this[EXCHANGE]
+    if (exchange) assignSession(exchange, value)
+    else Object.defineProperty(this, 'session', { configurable: true, enumerable: true, writable: true, value })
   },
 }

@@ -40,6 +40,16 @@ export function changeHead(
   args: WriteHeadArguments,
 ): WriteHeadArguments {
   const last = args.at(-1)
+  if (isVaryAlone(changes)) {
+    // The most frequent of all: a session was read, and nobody else has said what the answer varies by.
+    if (last === undefined && !response.hasHeader('Vary')) {
+      response.setHeader('Vary', changes.vary)
+      return args
+    }
+    if (args.length === 1 && isPlain(last) && !hasVary(last) && !response.hasHeader('Vary')) {
+      return [{ ...last, Vary: changes.vary }]
+    }
+  }
   if (typeof last !== 'object' || last === null) {
     new ResponseHead(response).change(changes)
     return args
@@ -53,6 +63,20 @@ export function changeHead(
   const headers = { ...(last as OutgoingHttpHeaders) }
   new ArgumentHead(response, headers).change(changes)
   return [...args.slice(0, -1), headers]
+}
+
+function isVaryAlone(changes: HeadChanges): changes is HeadChanges & { readonly vary: string } {
+  const { vary, setCookie, token, isStopgap } = changes
+  return vary !== undefined && setCookie === undefined && token === undefined && !isStopgap
+}
+
+function isPlain(headers: unknown): headers is OutgoingHttpHeaders {
+  return typeof headers === 'object' && headers !== null && !Array.isArray(headers)
+}
+
+function hasVary(headers: OutgoingHttpHeaders): boolean {
+  for (const name in headers) if (name.length === 4 && name.toLowerCase() === 'vary') return true
+  return false
 }
 
 /** The rules, over wherever the headers are. */

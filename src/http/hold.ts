@@ -3,7 +3,8 @@ import { isPromise } from '../core/calls.js'
 import type { Awaitable } from '../core/store.js'
 import { answer, type Failure } from './failure.js'
 import { changeHead, takeHeaders, type HeadChanges } from './head.js'
-import { assertSendableChunk, assertSendableHead } from './sendable.js'
+import { type Method, type Methods, TAKER, type Taker, type TakenResponse, takeMethods } from './methods.js'
+import { assertSendableChunk, assertSendableHead, assertSendableStatus } from './sendable.js'
 
 /** Whose work must be done before the head of an answer leaves. */
 export interface HeadKeeper {
@@ -23,11 +24,7 @@ export interface HeadKeeper {
   failedLate(error: unknown): void
 }
 
-type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Call = readonly [method: Method, args: readonly unknown[]]
-type AnyFunction = (this: unknown, ...args: never[]) => unknown
-
-const HOLD = Symbol('latchkey.hold')
 
 /**
  * Holds the head of a response until the keeper's work is done: whatever would send it (`writeHead`, `write`, `end`,
@@ -35,43 +32,24 @@ const HOLD = Symbol('latchkey.hold')
  */
 export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
   const held = response as HeldResponse
-  held[HOLD] = new Hold(held, keeper)
-  held.writeHead = heldWriteHead as typeof held.writeHead
-  held.write = heldWrite as typeof held.write
-  held.end = heldEnd as typeof held.end
-  held.flushHeaders = heldFlushHeaders
-  // A client that left while the session was loaded is gone already.
-  if (response.closed || response.destroyed) held[HOLD].clientGone()
-  else held.once('close', closed)
+  const hold = new Hold(held, keeper, takeMethods(response))
+  held[TAKER] = hold
+  // A client that left while the session was loaded is gone already. In HTTP/2 only `closed` says so.
+  if ((response.destroyed as boolean | undefined) ?? response.closed) hold.clientGone()
+  else held.on('close', closed)
 }
 
 /** Whether a token could still reach the client: the head has not left, and the client is there. */
 export function isHeadHeld(response: ServerResponse): boolean {
-  return (response as HeldResponse)[HOLD]?.isReachable ?? false
+  return (response as HeldResponse)[TAKER]?.isReachable ?? false
 }
 
-interface HeldResponse extends ServerResponse {
-  [HOLD]?: Hold
-}
-
-function heldWriteHead(this: HeldResponse, ...args: unknown[]): unknown {
-  return this[HOLD]!.call('writeHead', args)
-}
-
-function heldWrite(this: HeldResponse, ...args: unknown[]): unknown {
-  return this[HOLD]!.call('write', args)
-}
-
-function heldEnd(this: HeldResponse, ...args: unknown[]): unknown {
-  return this[HOLD]!.call('end', args)
-}
-
-function heldFlushHeaders(this: HeldResponse): void {
-  this[HOLD]!.call('flushHeaders', [])
+interface HeldResponse extends TakenResponse {
+  [TAKER]?: Hold
 }
 
 function closed(this: HeldResponse): void {
-  this[HOLD]!.clientGone()
+  this[TAKER]!.clientGone()
 }
 
 /**
@@ -83,27 +61,22 @@ function closed(this: HeldResponse): void {
  */
 type State = 'held' | 'waiting' | 'open' | 'ending' | 'over'
 
-class Hold {
+class Hold implements Taker {
+  readonly originals: Methods
   readonly #response: HeldResponse
   readonly #keeper: HeadKeeper
-  readonly #originals: Readonly<Record<Method, AnyFunction>>
   #state: State = 'held'
-  #queue: Call[] = []
+  #queue: Call[] = NO_CALLS
   #status: { readonly code: number; readonly message: string } | undefined
   #isEnded = false
   #isEndSettled = false
   #isClosed = false
   #isRefused = false
 
-  constructor(response: HeldResponse, keeper: HeadKeeper) {
+  constructor(response: HeldResponse, keeper: HeadKeeper, originals: Methods) {
     this.#response = response
     this.#keeper = keeper
-    this.#originals = {
-      writeHead: response.writeHead,
-      write: response.write as AnyFunction,
-      end: response.end as AnyFunction,
-      flushHeaders: response.flushHeaders,
-    }
+    this.originals = originals
   }
 
   get isReachable(): boolean {
@@ -134,13 +107,14 @@ class Hold {
   /** The connection closed. What the handler has changed by now is still saved. */
   clientGone(): void {
     this.#isClosed = true
-    if (!this.#isEnded && !this.#isRefused) this.#settleLate(noop, noop)
+    if (!this.#isEnded && !this.#isRefused) this.#settleUnseen()
     this.#keeper.headGone()
   }
 
   #firstCall(method: Method, args: readonly unknown[]): unknown {
     const status = method === 'writeHead' ? args[0] : this.#response.statusCode
-    assertSendableHead(method === 'writeHead' ? args : [status])
+    if (method === 'writeHead') assertSendableHead(args)
+    else assertSendableStatus(status)
     let settled: Awaitable<void>
     try {
       settled = this.#keeper.settle(status as number)
@@ -196,6 +170,7 @@ class Hold {
   #enqueue(method: Method, args: readonly unknown[]): unknown {
     if (this.#isEnded) return this.#ignore(method, args)
     if (method === 'end') this.#isEnded = true
+    if (this.#queue === NO_CALLS) this.#queue = []
     this.#queue.push([method, args])
     return method === 'write' ? false : this.#response
   }
@@ -204,7 +179,7 @@ class Hold {
     this.#looksAsItIs()
     this.#state = 'open'
     const queue = this.#queue
-    this.#queue = []
+    this.#queue = NO_CALLS
     let flows = false
     try {
       queue.forEach(([method, args], index) => {
@@ -223,12 +198,12 @@ class Hold {
     this.#looksAsItIs()
     const failure = this.#keeper.refuse(error)
     const queue = this.#queue
-    this.#queue = []
+    this.#queue = NO_CALLS
     if (head?.[0] === 'writeHead') takeHeaders(this.#response, head[1])
     this.#isRefused = true
     this.#keeper.headGone()
     this.#state = 'open'
-    if (!this.#isClosed) answer(this.#response, failure, this.#originals)
+    if (!this.#isClosed) answer(this.#response, failure, this.originals)
     this.#state = 'over'
     for (const [, args] of queue) callBack(args)
     // Whoever pipes into the response goes on to its end, into nothing.
@@ -237,32 +212,48 @@ class Hold {
 
   /** A stream has ended: what its handler changed since the head left is saved before the client sees the end. */
   #endAfterHead(args: readonly unknown[]): unknown {
-    const end = (): void => {
-      this.#state = 'open'
-      try {
-        this.#original('end', args)
-      } catch (error) {
-        this.#cutOff(error)
-      }
-    }
     this.#state = 'ending'
-    this.#settleLate(end, () => this.#response.destroy())
+    try {
+      const settled = this.#keeper.settle()
+      if (!isPromise(settled)) this.#end(args)
+      else
+        settled.then(
+          () => this.#end(args),
+          (error: unknown) => this.#notEnded(error),
+        )
+    } catch (error) {
+      this.#notEnded(error)
+    }
     return this.#response
   }
 
-  #settleLate(done: () => void, failed: () => void): void {
-    const fail = (error: unknown): void => {
-      // What was refused was told of already.
-      if (!this.#isRefused) this.#keeper.failedLate(error)
-      failed()
+  #end(args: readonly unknown[]): void {
+    this.#state = 'open'
+    try {
+      this.#original('end', args)
+    } catch (error) {
+      this.#cutOff(error)
     }
+  }
+
+  #notEnded(error: unknown): void {
+    this.#failedLate(error)
+    this.#response.destroy()
+  }
+
+  /** The client is gone, so nobody is told of it but the keeper. */
+  #settleUnseen(): void {
     try {
       const settled = this.#keeper.settle()
-      if (isPromise(settled)) settled.then(done, fail)
-      else done()
+      if (isPromise(settled)) settled.then(undefined, (error: unknown) => this.#failedLate(error))
     } catch (error) {
-      fail(error)
+      this.#failedLate(error)
     }
+  }
+
+  /** What was refused was told of already. */
+  #failedLate(error: unknown): void {
+    if (!this.#isRefused) this.#keeper.failedLate(error)
   }
 
   /** Node would not send what it was given, and the handler that would have been told has long returned. */
@@ -286,7 +277,7 @@ class Hold {
   }
 
   #original(method: Method, args: readonly unknown[]): unknown {
-    return this.#originals[method].apply(this.#response, args as never[])
+    return this.originals[method].apply(this.#response, args as never[])
   }
 
   #ignore(method: Method, args: readonly unknown[]): unknown {
@@ -295,6 +286,9 @@ class Hold {
   }
 }
 
+/** Nothing waits: as nothing does at most responses. Never changed. */
+const NO_CALLS: Call[] = []
+
 /** What a response says of itself while its head is held. */
 const LOOKS_SENT: PropertyDescriptorMap = {
   headersSent: { configurable: true, enumerable: true, get: () => true },
@@ -302,7 +296,7 @@ const LOOKS_SENT: PropertyDescriptorMap = {
     configurable: true,
     enumerable: true,
     get(this: HeldResponse) {
-      return this[HOLD]!.hasEnd
+      return this[TAKER]!.hasEnd
     },
   },
 }
@@ -312,5 +306,3 @@ function callBack(args: readonly unknown[]): void {
   const callback = args.at(-1)
   if (typeof callback === 'function') process.nextTick(callback)
 }
-
-function noop(): void {}

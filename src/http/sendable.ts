@@ -8,11 +8,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
  */
 export function assertSendableHead(args: readonly unknown[]): void {
   const [status, reason] = args
-  // As `writeHead` reads a status.
-  const code = (status as number) | 0
-  if (code < 100 || code > 999) {
-    throw coded(new RangeError(`Invalid status code: ${String(status)}`), 'ERR_HTTP_INVALID_STATUS_CODE')
-  }
+  assertSendableStatus(status)
   if (typeof reason === 'string') validateHeaderValue('statusMessage', reason)
   const headers = args.at(-1)
   if (typeof headers !== 'object' || headers === null) return
@@ -21,6 +17,19 @@ export function assertSendableHead(args: readonly unknown[]): void {
     if (name === '') continue
     validateHeaderName(name)
     validateHeaderValue(name, value as string)
+  }
+}
+
+/**
+ * Refuses the status that Node would refuse.
+ *
+ * @throws RangeError
+ */
+export function assertSendableStatus(status: unknown): void {
+  // As `writeHead` reads a status.
+  const code = (status as number) | 0
+  if (code < 100 || code > 999) {
+    throw coded(new RangeError(`Invalid status code: ${String(status)}`), 'ERR_HTTP_INVALID_STATUS_CODE')
   }
 }
 

@@ -25,6 +25,7 @@ test.each([
   ['nest imports testing later', 'src/nest/a.ts', "export const a = () => import('../testing/index.js')"],
   ['a store imports http', 'src/stores/a.ts', "import { Door } from '../http/door.js'"],
   ['a store imports another', 'src/stores/sqlite/a.ts', "import { MemoryStore } from '../memory.js'"],
+  ['what is common to stores imports one', 'src/stores/keyed/a.ts', "import { fromExpressStore } from '../express.js'"],
   ['a store loads a client', 'src/stores/redis/a.ts', "import { createClient } from 'redis'"],
   ['a store requires a client', 'src/stores/redis/a.ts', "export const a = require('redis')"],
   ['what is required shows at run time', 'src/stores/redis/a.ts', 'export const a = (b: string) => import(b)'],
@@ -42,6 +43,7 @@ test.each([
 test.each([
   ['http names the types of a platform', 'src/http/a.ts', "import type { FastifyInstance } from 'fastify'"],
   ['a store loads a client when its time has come', 'src/stores/redis/a.ts', "export const a = () => import('redis')"],
+  ['a store imports what is common to several', 'src/stores/express.ts', "import { a } from './keyed/keyed-store.js'"],
   ['a store imports its own folder', 'src/stores/redis.ts', "import { read } from './redis/client.js'"],
 ])('and it is right when %s', (_, file, text) => {
   expect(trespasses(file, text)).toEqual([])

@@ -47,7 +47,10 @@ describe('every option is on its page, and no other', () => {
     ['memory', 'MemoryStoreOptions', undefined],
     ['sqlite', 'SqliteStoreOptions', 'Options'],
     ['redis', 'RedisStoreOptions', 'Options'],
-  ])('of the %s store', (store, name, heading) => {
+    ['express', 'FromExpressStoreOptions', 'fromExpressStore'],
+    ['express', 'ToExpressStoreOptions', 'toExpressStore'],
+    ['cache-manager', 'CacheManagerStoreOptions', undefined],
+  ])('of the %s store, %s', (store, name, heading) => {
     const path = `docs/reference/stores-${store}.md`
     const text = heading === undefined ? textOf(path) : section(path, heading)
     expect(sorted(firstCells(text))).toEqual(sorted(propertiesOf(api, `latchkey/stores/${store}`, name)))

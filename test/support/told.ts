@@ -57,7 +57,8 @@ function rememberMade({ made }: Watch): void {
   }) as typeof randomBytes
   crypto.hash = ((...args: Parameters<typeof hash>) => {
     const digest: unknown = hash(...args)
-    if (typeof digest === 'string' && digest.length === SECRET_LENGTH) note(digest)
+    // A signature is made of bytes, and says nothing without its id.
+    if (typeof args[1] === 'string' && typeof digest === 'string' && digest.length === SECRET_LENGTH) note(digest)
     return digest
   }) as typeof hash
   syncBuiltinESMExports()

@@ -62,10 +62,10 @@ function areaOf(file: string): string {
   return rest === undefined ? '' : area
 }
 
-/** A store and the folder beside it know no other store. */
+/** A store and the folder beside it know no other store. What is common to several is in `keyed`. */
 function isSameStore(file: string, target: string): boolean {
   const store = (path: string): string | undefined => /^src\/stores\/([^/.]+)/.exec(path)?.[1]
-  return store(target) === undefined || store(file) === store(target)
+  return [undefined, 'keyed', store(file)].includes(store(target))
 }
 
 /** Found by the compiler's own parser: declarations, `import()`, `require`, and `import()` in types. */

@@ -1,0 +1,183 @@
+import { LARGE } from './pages.mjs'
+import { median, quantile, scaleRatio } from './figures.mjs'
+import { CONNECTIONS, scenarios } from './scenarios.mjs'
+
+/** The results for people. */
+export function markdown(result) {
+  const { summary, variants } = result
+  const sections = [
+    `# Sessions side by side`,
+    result.isSmoke ? 'A smoke run: it shows that everything runs. **Its figures mean nothing.**' : '',
+    unrestLine(result),
+    '## Goals',
+    goals(result.goals),
+    '## Where Latchkey takes more',
+    'Than another library on the same platform with the same kind of store, or than iron-session, which needs none. Costs are listed where the quartiles of the rounds are apart.',
+    losses(result.losses),
+    '## Processor time of a request over the bare framework',
+    '![Reading a session](comparison.svg)',
+    'Microseconds of the server process, median (quartiles) of all rounds; for the bare framework all that it takes.',
+    costs(summary, variants),
+    '## Throughput and latency',
+    `Requests in a second, and latency in milliseconds (p50 / p99) on ${CONNECTIONS} connections that ask without a pause. For "${scenarios.together.title}" the latency is that of all 20.`,
+    speeds(summary, variants),
+    '## What a request asks of Redis',
+    'Commands, bytes sent and bytes received.',
+    counts(result.counts, variants),
+    '## What a session takes in a store',
+    bytes(result.bytes, variants),
+    '## With a network to Redis',
+    network(result),
+    '## Ended at one process, refused by another',
+    signOut(result.signOut),
+    '## Few and many sessions',
+    scale(result.scale),
+    '## How this was made',
+    how(result),
+  ]
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`
+}
+
+function unrestLine({ unrest, machine }) {
+  const isNoisy = unrest > 1.25 || machine.loadBefore > machine.cores
+  const figures = `Between rounds, the bare framework's figures differed by up to ${percent(unrest - 1)}; the load average before the run was ${machine.loadBefore.toFixed(1)} on ${machine.cores} cores.`
+  return isNoisy ? `**The machine was not quiet: don't rely on these figures.** ${figures}` : figures
+}
+
+function goals(rows) {
+  const cells = rows.map(({ what, goal, measured, isMet, detail }) => [
+    what,
+    goal,
+    measured === undefined ? 'not measured' : Number.isNaN(measured) ? 'lost in the noise' : round(measured),
+    isMet === undefined ? '' : isMet ? 'yes' : '**no**',
+    detail,
+  ])
+  return table(['', 'goal', 'measured', 'met?', ''], cells, 'lrrll')
+}
+
+function losses(rows) {
+  if (rows.length === 0) return 'Nowhere, of what was measured.'
+  const cells = rows.map(({ what, ours, theirs, than, unit }) => [
+    what,
+    `${round(ours)} ${unit}`,
+    `${round(theirs)} ${unit}`,
+    than,
+    theirs > 0 ? round(ours / theirs) : '',
+  ])
+  return table(['', 'Latchkey', 'the other', '', 'times'], cells, 'lrrlr')
+}
+
+function costs(summary, variants) {
+  const cells = variants.map(({ name, isBare }) => [
+    isBare ? `**${name}**` : name,
+    ...Object.keys(scenarios).map((scenario) => {
+      const figures = summary[name][scenario]
+      if (!figures) return 'can’t'
+      const { processor, cost, low, high } = figures
+      return isBare ? `**${processor.toFixed(0)}**` : `${cost.toFixed(1)} (${low.toFixed(0)}–${high.toFixed(0)})`
+    }),
+  ])
+  return table(['', ...titles()], cells)
+}
+
+function speeds(summary, variants) {
+  const cells = variants.map(({ name }) => [
+    name,
+    ...Object.keys(scenarios).map((scenario) => {
+      const figures = summary[name][scenario]
+      if (!figures) return 'can’t'
+      const { throughput, p50, p99 } = figures
+      return `${throughput.toFixed(0)}; ${p50.toFixed(1)} / ${p99.toFixed(1)}`
+    }),
+  ])
+  return table(['', ...titles()], cells)
+}
+
+function counts(all, variants) {
+  const cells = variants
+    .filter(({ name }) => all[name])
+    .map(({ name }) => [
+      name,
+      ...Object.keys(scenarios).map((scenario) => {
+        const { commands, sent, received } = all[name][scenario]
+        return `${round(commands)}; ${sent.toFixed(0)} / ${received.toFixed(0)}`
+      }),
+    ])
+  return table(['', ...titles()], cells)
+}
+
+function bytes(all, variants) {
+  const cells = variants
+    .filter(({ name }) => all[name])
+    .map(({ name }) => {
+      const { record, index } = all[name]
+      return [name, record.toFixed(0), index ? (record + index).toFixed(0) : '']
+    })
+  return `Of a user with one session. In Redis as MEMORY USAGE says; in SQLite the size of the file for each session, its indexes included.
+
+${table(['', 'bytes', 'with the index of the user'], cells)}`
+}
+
+function network({ added, delayed }) {
+  if (delayed.ping.length === 0) return 'Not measured.'
+  const cells = Object.entries(added).map(([name, value]) => [name, value.toFixed(2)])
+  return `The median latency of a read on one connection, less that of the bare framework, where a round trip to Redis takes 1 ms: half of it
+each way, in a proxy, set so that a PING on a socket takes that long in all (it took ${median(delayed.ping).toFixed(3)} ms).
+
+${table(['', 'added p50, ms'], cells)}`
+}
+
+function signOut(all) {
+  const cells = Object.entries(all).map(([name, times]) => [
+    name,
+    ...[0.5, 0.99, 1].map((share) => quantile(times, share).toFixed(2)),
+    String(times.length),
+  ])
+  if (cells.length === 0) return 'Not measured.'
+  return `From the answer to the sign-out at one process to the last answer of another that still served the session, in milliseconds.
+
+${table(['', 'p50', 'p99', 'longest', 'times'], cells)}`
+}
+
+function scale(measured) {
+  if (!measured) return 'Not measured.'
+  const { few, many, bare, figures } = measured
+  const cells = Object.entries({ few, many }).map(([name, count]) => [
+    `${count.toLocaleString('en')} sessions`,
+    median(figures[name].map(({ processor }, round) => processor - bare[round])).toFixed(1),
+    median(figures[name].map(({ inRedis }) => inRedis)).toFixed(2),
+    median(figures[name].map(({ p50 }) => p50)).toFixed(2),
+  ])
+  return `Reading a session on Express and Redis. In all ${round(scaleRatio(measured))} times as much.
+
+${table(['', 'server over bare, µs', 'Redis itself, µs', 'p50, ms'], cells)}`
+}
+
+function how({ date, command, machine, versions, rounds, requests, warmUp }) {
+  const made = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return `Every variant serves the same pages, with a signed cookie, a session that ends 30 minutes after its last use (\`rolling\`), and four
+keys of data; the large session has ${LARGE.keys} more with ${LARGE.each} characters each. A new id at each sign-in. NODE_ENV is production. Each round
+starts a fresh process for each variant, and reverses their order. In a round, each scenario is asked ${requests} times after a warm-up
+of ${warmUp} (four times that before the first), by another process on loopback, and every answer is checked. The processor time is
+that of all threads of the server process, without Redis. nestjs-session is made for Nest on Express, and brings an older
+\`@nestjs/common\` of its own; over Fastify its place is taken by @fastify/session. A cookie holds 4 KiB, so iron-session can't keep the
+large session; and what it keeps can't be ended by the server. The values of each round are in [comparison.json](comparison.json).
+
+- Date: ${date}
+- Command: \`${command}\`
+- Rounds: ${rounds}
+- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}
+- Versions: ${made.join(', ')}`
+}
+
+function titles() {
+  return Object.values(scenarios).map(({ title }) => title)
+}
+
+function table(head, rows, align = `l${'r'.repeat(head.length - 1)}`) {
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  return [line(head), line(Array.from(align, (side) => (side === 'l' ? '---' : '---:'))), ...rows.map(line)].join('\n')
+}
+
+const round = (value) => String(Number(value.toPrecision(3)))
+const percent = (share) => `${(share * 100).toFixed(0)} %`

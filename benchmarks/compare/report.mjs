@@ -1,0 +1,25 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { bars } from './bars.mjs'
+import { addedLatency, summarize, unrest } from './figures.mjs'
+import { goalsOf } from './goals.mjs'
+import { lossesOf } from './losses.mjs'
+import { markdown } from './markdown.mjs'
+
+/** Says what the measurements mean, prints it, and keeps it in a folder with all of them. */
+export function write(folder, measured) {
+  const { variants, figures, delayed } = measured
+  const drawn = {
+    ...measured,
+    summary: summarize(figures, variants),
+    unrest: unrest(figures, variants),
+    added: addedLatency(delayed, variants),
+  }
+  const result = { ...drawn, goals: goalsOf(drawn), losses: lossesOf(drawn) }
+  const text = markdown(result)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'comparison.json'), `${JSON.stringify(result, undefined, 1)}\n`)
+  writeFileSync(join(folder, 'comparison.md'), text)
+  writeFileSync(join(folder, 'comparison.svg'), bars(result.summary, variants))
+  console.log(text)
+}

@@ -1,0 +1,33 @@
+// One variant in a process of its own. It serves the pages on a free port of loopback, and says how much processor time
+// the process has used whenever it is asked.
+import { answers } from './child.mjs'
+import { IDLE_TIMEOUT } from './libraries/settings.mjs'
+import { openApp } from './variants.mjs'
+
+/** Longer than a pause between two measurements. */
+const KEEP_ALIVE = 120_000
+
+let app
+
+answers({
+  async open({ variant, settings }) {
+    app = await openApp(variant, { idleTimeout: IDLE_TIMEOUT, ...settings })
+    app.server.keepAliveTimeout = KEEP_ALIVE
+    return app.server.address().port
+  },
+  /** Starts a measurement with a clean heap. */
+  begin() {
+    globalThis.gc?.()
+    return mark()
+  },
+  end: mark,
+  async close() {
+    await app.close()
+  },
+})
+
+/** The processor time of all threads of this process in microseconds, and how much of it was not spent in the system. */
+function mark() {
+  const { user, system } = process.cpuUsage()
+  return { processor: user + system, user }
+}

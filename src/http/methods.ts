@@ -1,0 +1,125 @@
+import type { ServerResponse } from 'node:http'
+
+/** What sends the head of a response. */
+export type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
+
+/** These methods of a response, by their names. */
+export type Methods = Readonly<Record<Method, (this: unknown, ...args: never[]) => unknown>>
+
+/** Is called instead of the methods of the response that it is put on. */
+export interface Taker {
+  /** What the methods of its response were. */
+  readonly originals: Methods
+  call(method: Method, args: readonly unknown[]): unknown
+}
+
+/** Where a response has its taker: the same for all copies of this library, which share the methods of a class. */
+export const TAKER: unique symbol = Symbol.for('latchkey.taker.1')
+
+/** A response that may have one. */
+export interface TakenResponse extends ServerResponse {
+  [TAKER]?: Taker
+}
+
+/**
+ * Has the taker of a response called instead of its methods, once it has one.
+ *
+ * The methods are put on the class of the response, Node's as a rule, once: on every single response they would cost as
+ * much as half of what a session costs. Responses without a taker do there what they did before. One with methods that
+ * somebody has put on it already, as a middleware does that compresses, gets them itself.
+ *
+ * Anything nearer to the response than its class is no place for them: an Express app gives every response that it
+ * handles a prototype of its own, so one that goes from an app into another leaves the first one's behind.
+ *
+ * @returns what the methods were
+ */
+export function takeMethods(response: ServerResponse): Methods {
+  if (hasNone(response)) {
+    // What a prototype has is soon looked up. A response of Express has a shape of its own, and nothing of it ever is.
+    const prototype = Object.getPrototypeOf(response) as object
+    const shared = (prototype as { [SHARED]?: Shared })[SHARED]
+    if (shared !== undefined && hasMethods(prototype, shared.methods)) return shared.originals
+    const originals = shareMethods(prototype)
+    if (originals !== undefined) return originals
+  }
+  return ownMethods(response)
+}
+
+function hasNone(response: object): boolean {
+  for (const name of METHODS) if (Object.hasOwn(response, name)) return false
+  return true
+}
+
+/** The methods of a class, and what they were. */
+interface Shared {
+  readonly methods: Methods
+  readonly originals: Methods
+}
+
+/** Where a class has them. */
+const SHARED: unique symbol = Symbol.for('latchkey.methods.1')
+
+const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const
+
+function shareMethods(prototype: object): Methods | undefined {
+  let base: object | null = prototype
+  while (base !== null && !Object.hasOwn(base, 'writeHead')) base = Object.getPrototypeOf(base) as object | null
+  if (base === null || !isClass(base) || !hasMethods(prototype, base as Methods)) return undefined
+  const originals = methodsOf(base as Methods)
+  const methods = methodsOver(originals)
+  for (const name of METHODS) {
+    Object.defineProperty(base, name, { configurable: true, writable: true, enumerable: true, value: methods[name] })
+  }
+  // Where somebody has put theirs over ours, these are over theirs.
+  Object.defineProperty(base, SHARED, { configurable: true, value: { methods, originals } satisfies Shared })
+  return originals
+}
+
+function isClass(prototype: object): boolean {
+  const maker = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value as { prototype?: unknown } | undefined
+  return maker?.prototype === prototype && Object.isExtensible(prototype)
+}
+
+function ownMethods(response: ServerResponse): Methods {
+  const originals = methodsOf(response)
+  Object.assign(response, OWN)
+  return originals
+}
+
+function methodsOf({ writeHead, write, end, flushHeaders }: Methods): Methods {
+  return { writeHead, write, end, flushHeaders }
+}
+
+function hasMethods(prototype: object, { writeHead, write, end, flushHeaders }: Methods): boolean {
+  const has = prototype as Methods
+  return has.end === end && has.writeHead === writeHead && has.write === write && has.flushHeaders === flushHeaders
+}
+
+/** @param shared - what is called of a response whose taker has not these methods for its originals */
+function methodsOver(shared: Methods | undefined): Methods {
+  const takerOf = (response: TakenResponse): Taker | undefined => {
+    const taker = response[TAKER]
+    return taker !== undefined && (shared === undefined || taker.originals === shared) ? taker : undefined
+  }
+  return {
+    writeHead(this: TakenResponse, ...args: never[]) {
+      const taker = takerOf(this)
+      return taker === undefined ? shared?.writeHead.apply(this, args) : taker.call('writeHead', args)
+    },
+    write(this: TakenResponse, ...args: never[]) {
+      const taker = takerOf(this)
+      return taker === undefined ? shared?.write.apply(this, args) : taker.call('write', args)
+    },
+    end(this: TakenResponse, ...args: never[]) {
+      const taker = takerOf(this)
+      return taker === undefined ? shared?.end.apply(this, args) : taker.call('end', args)
+    },
+    flushHeaders(this: TakenResponse, ...args: never[]) {
+      const taker = takerOf(this)
+      return taker === undefined ? shared?.flushHeaders.apply(this, args) : taker.call('flushHeaders', args)
+    },
+  } as Methods
+}
+
+/** Those that a response has itself. */
+const OWN = methodsOver(undefined)

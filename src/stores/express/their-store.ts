@@ -1,0 +1,106 @@
+import { isPromise } from '../../core/calls.js'
+import type { Duration } from '../../core/duration.js'
+import { SessionError } from '../../core/errors.js'
+import type { KeptValue, KeyedThings, OutsideTimes } from '../keyed/things.js'
+import type { ResolvedExpressStoreOptions } from './options.js'
+
+/** What a store of express-session calls when it is done. */
+export type ExpressCallback = (error?: unknown, value?: unknown) => void
+
+/**
+ * A store as express-session takes it, by structure: connect-pg-simple, connect-mongo, session-file-store, memorystore,
+ * connect-redis, express-session's own `MemoryStore`. A method may call back, or answer a promise where it declares no
+ * parameter for the callback.
+ */
+export interface ExpressStore {
+  get(sid: string, callback: (error: unknown, session?: unknown) => void): unknown
+  set(sid: string, session: unknown, callback?: (error?: unknown) => void): unknown
+  destroy(sid: string, callback?: (error?: unknown) => void): unknown
+}
+
+/** A store of express-session as a place that keeps values. */
+export class TheirStore implements KeyedThings {
+  readonly name: string
+  readonly #store: ExpressStore
+  readonly #options: ResolvedExpressStoreOptions
+
+  constructor(store: ExpressStore, options: ResolvedExpressStoreOptions) {
+    this.name = options.name
+    this.#store = store
+    this.#options = options
+  }
+
+  nameOf(key: string): string {
+    return this.#options.sidOf(key)
+  }
+
+  get(sid: string): Promise<unknown> {
+    const store = this.#store
+    return this.#asked('get', store.get.length < 2, (callback) => store.get(sid, callback))
+  }
+
+  async set(sid: string, value: KeptValue, timeToLive: Duration): Promise<void> {
+    const store = this.#store
+    const session = { cookie: cookieOf(timeToLive, this.#options.cookie), ...value }
+    await this.#asked('set', store.set.length < 3, (callback) => store.set(sid, session, callback))
+  }
+
+  async delete(sid: string): Promise<void> {
+    const store = this.#store
+    await this.#asked('destroy', store.destroy.length < 2, (callback) => store.destroy(sid, callback))
+  }
+
+  /**
+   * A session that express-session has written has what is left of its cookie. Where the store gives it out although its
+   * cookie is over, a touch has moved the deadline in the store alone, so the store is believed.
+   */
+  outsideTimes({ cookie }: KeptValue, now: number): OutsideTimes | undefined {
+    if (typeof cookie !== 'object' || cookie === null) return undefined
+    const { expires, originalMaxAge } = cookie as { readonly expires?: unknown; readonly originalMaxAge?: unknown }
+    const idleTimeout = typeof originalMaxAge === 'number' && originalMaxAge >= 1 ? Math.ceil(originalMaxAge) : ONE_DAY
+    const end = new Date((expires ?? NaN) as string).getTime()
+    const expiresAt = end > now ? end : now + idleTimeout
+    // Its last use is not known: half of the time is left, so that the next request notes its own.
+    const lastSeenAt = now - Math.floor(idleTimeout / 2)
+    return { createdAt: lastSeenAt, lastSeenAt, idleTimeout, expiresAt, persistent: !Number.isNaN(end) }
+  }
+
+  /** Whatever comes first counts: the callback, what is thrown or rejected, and what a promise gives where it alone answers. */
+  #asked(verb: string, answersPromise: boolean, call: (callback: ExpressCallback) => unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const failed = (cause: unknown): void => {
+        if (verb === 'get' && isNoFile(cause)) resolve(undefined)
+        else reject(this.#failure(verb, cause))
+      }
+      try {
+        const answer = call((error, value) => (error ? failed(error) : resolve(value)))
+        if (isPromise(answer)) answer.then((value) => answersPromise && resolve(value), failed)
+      } catch (cause) {
+        failed(cause)
+      }
+    })
+  }
+
+  #failure(verb: string, cause: unknown): SessionError {
+    return new SessionError(
+      'STORE_UNAVAILABLE',
+      `The express-session store "${this.name}" failed at ${verb}. See the cause.`,
+      { cause },
+    )
+  }
+}
+
+/** What most stores take where a cookie says nothing, in milliseconds. */
+const ONE_DAY = 86_400_000
+
+/** As express-session has it: a store of files says so of a session that isn't there. */
+function isNoFile(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && (error as { code?: unknown }).code === 'ENOENT'
+}
+
+/** The cookie in the form in which stores look for the deadline: in `expires`, in `originalMaxAge`, or in `maxAge`. */
+function cookieOf(timeToLive: Duration, attributes: object): object {
+  const cookie = { originalMaxAge: timeToLive, expires: new Date(Date.now() + timeToLive), ...attributes }
+  // In express-session it is of the moment, and not written down.
+  return Object.defineProperty(cookie, 'maxAge', { value: timeToLive })
+}

@@ -1,0 +1,23 @@
+/** What is used of the modules that the comparison is made of. They are no part of the library, and have no types. */
+export interface Exports {
+  readonly variants: readonly { readonly name: string }[]
+  check(variant: object, settings: object): Promise<void>
+  startChild(module: string): Promise<Child>
+  startServer(): Promise<{ readonly port: number; stop(): Promise<void> }>
+  readonly RespCounter: new () => { readonly commands: number; take(chunk: Buffer): void }
+  goalsOf(measured: object): readonly { readonly measured: number; readonly isMet?: boolean }[]
+  lossesOf(measured: object): readonly unknown[]
+}
+
+interface Child {
+  ask(name: string, question?: object): Promise<unknown>
+  stop(): Promise<void>
+}
+
+export function load(name: string): Promise<Exports> {
+  return loadFile(`compare/${name}`)
+}
+
+export async function loadFile(name: string): Promise<Exports> {
+  return (await import(new URL(`../../../benchmarks/${name}.mjs`, import.meta.url).href)) as Exports
+}
