@@ -18,8 +18,13 @@ export default defineConfig({
       { find: /^latchkey\/core$/, replacement: here('./src/core/index.ts') },
       { find: /^latchkey\/opentelemetry$/, replacement: here('./src/observe/opentelemetry.ts') },
       { find: /^latchkey\/testing$/, replacement: here('./src/testing/index.ts') },
+      { find: /^latchkey\/passport$/, replacement: here('./src/passport/session-strategy.ts') },
+      { find: /^latchkey\/express-session$/, replacement: here('./src/express-session/index.ts') },
       { find: /^latchkey\/(express|fastify)$/, replacement: here('./src/http/$1.ts') },
-      { find: /^latchkey\/stores\/(memory|sqlite|redis|express|cache-manager)$/, replacement: here('./src/stores/$1.ts') },
+      {
+        find: /^latchkey\/stores\/(memory|sqlite|redis|express|cache-manager)$/,
+        replacement: here('./src/stores/$1.ts'),
+      },
     ],
   },
   test: {

@@ -7,6 +7,8 @@ export { explain, type Explanation, type ExplanationReason } from './http/explai
 export type { LogFields, LogLevel, SessionLog } from './http/log.js'
 export type { StoreDownPolicy } from './http/objections.js'
 export type { CookieOptions, SessionOptions, Transport } from './http/options.js'
+export { SessionCache as Cache } from './nest/session.cache.js'
+export { CACHE_MANAGER } from './nest/session.constants.js'
 export { CurrentUser, FreshSession, OnStoreDown, Public, Roles, SkipCsrf } from './nest/session.decorators.js'
 export { SessionEvents } from './nest/session.events.js'
 export {

@@ -1,5 +1,5 @@
 import { adoptedRecord, foreignSubject } from './adopted-record.js'
-import type { Client, SessionContext } from './context.js'
+import type { Carrier, Client, SessionContext } from './context.js'
 import { changesOf, NO_DATA, withChanges, type DataChanges, type EncodedData } from './data.js'
 import { SessionError, type SessionErrorCode } from './errors.js'
 import { endRecord, findAgain, findRecord, loadReadable, type Found, type Missing } from './find.js'
@@ -70,23 +70,23 @@ export class Adoption {
    *
    * @throws SessionError `STORE_UNAVAILABLE`
    */
-  async catchUp(found: Found): Promise<Found | Missing> {
+  async catchUp(found: Found, carrier: Carrier): Promise<Found | Missing> {
     const { record } = found
     const isLast = this.#context.options.clock() >= record.createdAt + LATE_FOR
     const trace = openTrace(this.#sealer, record.adopted!)
-    const now = trace ? await this.#merged(found, trace) : found
+    const now = trace ? await this.#merged(found, trace, carrier) : found
     if (isLast && typeof now === 'object') {
       await this.#context.calls.adopting('settle', (store) => store.settle(now.record.key))
     }
     return now
   }
 
-  async #merged(found: Found, trace: ForeignTrace): Promise<Found | Missing> {
+  async #merged(found: Found, trace: ForeignTrace, carrier: Carrier): Promise<Found | Missing> {
     let now: Found | Missing = found
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const foreign = await this.#foreign(trace.sid)
       if (!foreign || foreign === 'refused') return now
-      const merged = await this.#guarded(() => this.#merge(now as Found, trace, foreign))
+      const merged = await this.#guarded(() => this.#merge(now as Found, trace, foreign, carrier))
       if (merged === 'refused') return now
       if (merged === 'again') continue
       now = merged
@@ -99,13 +99,18 @@ export class Adoption {
     return now
   }
 
-  async #merge(found: Found, trace: ForeignTrace, foreign: ForeignSession): Promise<Found | Missing | 'again'> {
+  async #merge(
+    found: Found,
+    trace: ForeignTrace,
+    foreign: ForeignSession,
+    carrier: Carrier,
+  ): Promise<Found | Missing | 'again'> {
     const changes = changesSince(trace, encodedIn(foreign))
-    return changes ? this.#write(found, changes) : found
+    return changes ? this.#write(found, changes, carrier) : found
   }
 
   /** What was written by an old instance, as if it were a request of ours: also a sign-in. */
-  async #write(found: Found, changes: DataChanges): Promise<Found | Missing | 'again'> {
+  async #write(found: Found, changes: DataChanges, carrier: Carrier): Promise<Found | Missing | 'again'> {
     const { record } = found
     const { clock } = this.#context.options
     const { idleTimeout, expiresAt, persistent, device, ip } = record
@@ -115,7 +120,7 @@ export class Adoption {
     const signIn = isSame || subject === undefined ? undefined : { authenticatedAt: times.lastSeenAt, device, ip }
     const written = await (isSame
       ? updateRecord(this.#context, found, changes, times)
-      : moveRecord(this.#context, found, { changes, times, subject, signIn, ifVersion: undefined }))
+      : moveRecord(this.#context, found, { changes, times, subject, signIn, ifVersion: undefined, carrier }))
     if (typeof written === 'object') {
       if (isSame) return { ...found, record: written.record }
       this.#context.emit({ type: 'rotated', handle: record.handle, reason: 'subject' })
@@ -124,7 +129,7 @@ export class Adoption {
     if (written === 'gone') return 'no-record'
     const elsewhere = await findAgain(this.#context, found.id, record.key)
     if (!elsewhere) return 'no-record'
-    return this.#write(elsewhere, changes)
+    return this.#write(elsewhere, changes, carrier)
   }
 
   /** Puts one of ours in the place of theirs; `undefined` if that one holds nothing, or `own` stands. */

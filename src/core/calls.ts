@@ -299,7 +299,7 @@ export class StoreCalls {
 const FRESH: LoadOptions = Object.freeze({ fresh: true })
 
 /** The verbs whose failure says that the store can't be asked. Of the others only silence says so. */
-const READS: ReadonlySet<string> = new Set(['load', 'list', 'count', 'foreign'])
+const READS: ReadonlySet<string> = new Set(['load', 'list', 'find', 'count', 'foreign'])
 
 /** The cause of a failure that is a deadline. */
 class LateError extends Error {}

@@ -1,5 +1,6 @@
 import type { StoreCalls } from './calls.js'
 import type { SessionEvent } from './events.js'
+import type { IdScheme } from './ids.js'
 import type { SessionMetrics } from './metrics.js'
 import type { ResolvedEngineOptions } from './options.js'
 import type { SubjectLimit } from './record.js'
@@ -9,6 +10,7 @@ import type { Awaitable } from './store.js'
 export interface SessionContext {
   readonly options: ResolvedEngineOptions
   readonly calls: StoreCalls
+  readonly ids: IdScheme
   readonly metrics: SessionMetrics | undefined
   /** Whether the store moves a record to a new key in one step. */
   readonly rotates: boolean

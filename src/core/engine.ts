@@ -6,7 +6,7 @@ import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
 import { endRecord, findRecord, unreadable, type Found } from './find.js'
 import { Finder } from './finder.js'
-import { ID_LENGTH } from './id.js'
+import { OWN_IDS, type IdScheme } from './ids.js'
 import { GuardedMetrics, type SessionMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
@@ -33,8 +33,11 @@ export class SessionEngine {
   /** The sessions of a subject. */
   readonly subjects: SubjectSessions
 
-  /** @throws SessionError `OPTIONS_INVALID` */
-  constructor(options: EngineOptions) {
+  /**
+   * @param ids - how ids are made; for who keeps sessions under ids of somebody else
+   * @throws SessionError `OPTIONS_INVALID`
+   */
+  constructor(options: EngineOptions, ids: IdScheme = OWN_IDS) {
     const resolved = resolveEngineOptions(options)
     const signer = new TokenSigner(resolved.secrets)
     const metrics = resolved.metrics && new GuardedMetrics(resolved.metrics)
@@ -59,6 +62,7 @@ export class SessionEngine {
     this.#context = {
       options: resolved,
       calls,
+      ids,
       metrics,
       rotates: resolved.store.abilities.has('rotating'),
       limitOf: (subject) => limitOf(resolved, calls, subject),
@@ -101,6 +105,25 @@ export class SessionEngine {
   ): Awaitable<OpenSession> {
     const find = (): Awaitable<OpenSession> => this.#finder.find(open, tokens, carrier, isFresh, sids)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
+  }
+
+  /**
+   * The session of a request whose ids somebody else has found good: that of the first which has a record, or a new, empty
+   * one.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE`
+   */
+  openIds(ids: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
+    const open = new OpenSession(this.#context, carrier)
+    const find = (): Awaitable<OpenSession> => this.#finder.findIds(open, ids)
+    const { metrics } = this.#context
+    if (!metrics) return find()
+    return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
+  }
+
+  /** A new, empty session for a request, without asking for one that it may have. */
+  begin(carrier: Carrier): OpenSession {
+    return new OpenSession(this.#context, carrier)
   }
 
   /** The session of a request that can't have its own: without data, and `error` is the answer to every verb. */
@@ -257,7 +280,7 @@ export class SessionEngine {
   }
 
   #found(id: string, isFresh: boolean): Awaitable<Found | undefined> {
-    if (typeof id !== 'string' || id.length !== ID_LENGTH) return undefined
+    if (!this.#context.ids.mayBeId(id)) return undefined
     return after(findRecord(this.#context, id, isFresh), (found) => (typeof found === 'string' ? undefined : found))
   }
 }

@@ -3,7 +3,6 @@ import type { SessionContext } from './context.js'
 import { SessionError } from './errors.js'
 import { passedDeadline } from './expiry.js'
 import { unsealId } from './former.js'
-import { keyOf } from './id.js'
 import { isFormerKey, type FormerKey, type SessionRecord } from './record.js'
 import type { Awaitable } from './store.js'
 
@@ -38,7 +37,7 @@ const MAX_STEPS = 1024
  * @throws SessionError `STORE_UNAVAILABLE`
  */
 export function findRecord(context: SessionContext, id: string, isFresh: boolean): Awaitable<Found | Missing> {
-  return find(context, id, keyOf(id), true, isFresh)
+  return find(context, id, context.ids.keyOf(id), true, isFresh)
 }
 
 /**

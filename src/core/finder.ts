@@ -41,10 +41,32 @@ export class Finder {
     const adoption = this.#adoption
     return adoption && sids.length > 0
       ? this.#findBeside(adoption, open, tokens, carrier, isFresh, sids)
-      : this.#next(open, tokens, 0, isFresh)
+      : this.#next(open, tokens, 0, isFresh, carrier)
   }
 
-  #next(open: OpenSession, tokens: readonly string[], from: number, isFresh: boolean): Awaitable<OpenSession> {
+  /**
+   * The same for ids that somebody else has found good.
+   *
+   * @throws SessionError `STORE_UNAVAILABLE`
+   */
+  findIds(open: OpenSession, ids: readonly string[], from = 0): Awaitable<OpenSession> {
+    for (let index = from; index < ids.length; index++) {
+      const found = findRecord(this.#context, ids[index]!, false)
+      if (isPromise(found)) {
+        return found.then((there) => (this.#hold(open, 0, there) ? open : this.findIds(open, ids, index + 1)))
+      }
+      if (this.#hold(open, 0, found)) return open
+    }
+    return open
+  }
+
+  #next(
+    open: OpenSession,
+    tokens: readonly string[],
+    from: number,
+    isFresh: boolean,
+    carrier: Carrier,
+  ): Awaitable<OpenSession> {
     for (let index = from; index < tokens.length; index++) {
       const token = tokens[index]!
       const secret = this.#check(open, token)
@@ -54,8 +76,10 @@ export class Finder {
       if (isPromise(found)) {
         return found.then((there) =>
           this.#adoption?.isDue(there)
-            ? this.#adoption.catchUp(there).then((now) => this.#goOn(open, tokens, index, isFresh, secret, now))
-            : this.#goOn(open, tokens, index, isFresh, secret, there),
+            ? this.#adoption
+                .catchUp(there, carrier)
+                .then((now) => this.#goOn(open, tokens, index, isFresh, carrier, secret, now))
+            : this.#goOn(open, tokens, index, isFresh, carrier, secret, there),
         )
       }
       if (this.#hold(open, secret, found)) return open
@@ -68,10 +92,11 @@ export class Finder {
     tokens: readonly string[],
     index: number,
     isFresh: boolean,
+    carrier: Carrier,
     secret: number,
     found: Found | Missing,
   ): Awaitable<OpenSession> {
-    return this.#hold(open, secret, found) ? open : this.#next(open, tokens, index + 1, isFresh)
+    return this.#hold(open, secret, found) ? open : this.#next(open, tokens, index + 1, isFresh, carrier)
   }
 
   /** The session of a request that also brings cookies of another library. */
@@ -99,7 +124,7 @@ export class Finder {
       }
     }
     if (!there) return open
-    this.#hold(open, secret, !isNew && adoption.isDue(there) ? await adoption.catchUp(there) : there)
+    this.#hold(open, secret, !isNew && adoption.isDue(there) ? await adoption.catchUp(there, carrier) : there)
     return open
   }
 

@@ -5,7 +5,7 @@ import type { DataChanges, EncodedData } from './data.js'
 import { SessionError } from './errors.js'
 import { passedDeadline } from './expiry.js'
 import { endRecord, findAgain, findRecord, loadReadable, type Found } from './find.js'
-import { newHandle, newId } from './id.js'
+import { newHandle } from './id.js'
 import type { Lifetime } from './lifetime.js'
 import type { Awaitable, Outcome } from './store.js'
 import { createRecord, moveRecord, updateRecord, type Written, type WriteResult } from './writes.js'
@@ -54,7 +54,7 @@ export class HeldRecord {
   }
 
   get id(): string {
-    return (this.#id ??= newId(undefined))
+    return (this.#id ??= this.#context.ids.newId(undefined, this.#carrier))
   }
 
   get handle(): string {
@@ -105,8 +105,9 @@ export class HeldRecord {
 
   create(subject: string | undefined, data: EncodedData): Awaitable<void> {
     this.#carrier.assertReachable()
+    const { ids } = this.#context
     // A session that begins signed in gets the tag of its subject, whatever id the handler may have seen before.
-    const id = subject === undefined ? this.id : newId(subject)
+    const id = subject !== undefined && ids.tellsSubject ? ids.newId(subject, this.#carrier) : this.id
     const client = this.#carrier.client ?? UNKNOWN_CLIENT
     const created = createRecord(this.#context, id, this.handle, subject, this.#lifetime.times, client, data)
     return after(created, (written) => {
@@ -139,14 +140,17 @@ export class HeldRecord {
     const signIn = isSignIn
       ? { authenticatedAt: times.lastSeenAt, ...(this.#carrier.client ?? UNKNOWN_CLIENT) }
       : undefined
-    return after(moveRecord(this.#context, written, { changes, times, subject, signIn, ifVersion }), (result) => {
-      if (typeof result !== 'string') {
-        this.#isNew()
-        if (this.fate !== 'created') this.fate = 'rotated'
-        this.#context.emit({ type: 'rotated', handle: this.handle, reason })
-      }
-      return result
-    })
+    return after(
+      moveRecord(this.#context, written, { carrier: this.#carrier, changes, times, subject, signIn, ifVersion }),
+      (result) => {
+        if (typeof result !== 'string') {
+          this.#isNew()
+          if (this.fate !== 'created') this.fate = 'rotated'
+          this.#context.emit({ type: 'rotated', handle: this.handle, reason })
+        }
+        return result
+      },
+    )
   }
 
   /** Notes that the session is used. */

@@ -99,6 +99,12 @@ export class Lifetime {
     }
   }
 
+  /** Other deadlines, as they are. */
+  give(deadlines: Omit<GivenDeadlines, 'maxAge'>, persistent: boolean): void {
+    this.#persistent = persistent
+    this.#given = { ...deadlines, maxAge: deadlines.expiresAt - this.now }
+  }
+
   /** What it knows now; assigned, it knows that again. */
   get state(): LifetimeState {
     return { record: this.#record, given: this.#given, persistent: this.#persistent }

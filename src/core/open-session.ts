@@ -9,6 +9,7 @@ import type { Found, Missing } from './find.js'
 import { gone, HeldRecord, type Fate, type MoveReason } from './held-record.js'
 import { Lifetime } from './lifetime.js'
 import type { CommitOutcome, SessionMetrics } from './metrics.js'
+import type { SessionRecord } from './record.js'
 import { retrying } from './retry.js'
 import { LiveSession, type Session, type SessionBearer, type SessionCookie, type SessionData } from './session.js'
 import { assertFits } from './size.js'
@@ -29,6 +30,8 @@ export class OpenSession implements SessionBearer {
   readonly #record: HeldRecord
   /** Whether the request brought a cookie of another library that has had its day. */
   dropsForeign = false
+  /** Whether it is stored although it has no data. */
+  keepsEmpty = false
   #session = new LiveSession(this)
   #finding: Finding = 'no-token'
   #aside: AsideObjects | undefined
@@ -97,6 +100,16 @@ export class OpenSession implements SessionBearer {
   /** What became of the session so far. */
   get fate(): Fate {
     return this.#record.fate
+  }
+
+  /** What is stored of it, as far as this request knows. */
+  get record(): SessionRecord | undefined {
+    return this.#record.written?.record
+  }
+
+  /** Gives it deadlines of its own: what ends it without use, in milliseconds, and when it ends for good. */
+  expire(idleTimeout: Duration, expiresAt: number, persistent: boolean): void {
+    this.#lifetime.give({ idleTimeout, expiresAt }, persistent)
   }
 
   /** Whether there is a record of it, as far as this request knows. */
@@ -355,7 +368,10 @@ export class OpenSession implements SessionBearer {
     if (record.isOver) return
     const changes = this.#changes()
     const { written } = record
-    if (!written) return changes && record.create(this.#subjectOf(this.#session), changes.set)
+    if (!written) {
+      const isKept = changes !== undefined || this.keepsEmpty
+      return isKept ? record.create(this.#subjectOf(this.#session), changes?.set ?? NO_DATA) : undefined
+    }
     if (!changes && !this.#lifetime.isChanged && !record.isRotationDue) return
     if (this.#lifetime.isPast) return this.#expire()
     if (changes && this.#isSubjectChanged(written)) return this.#move(written, changes, 'subject')

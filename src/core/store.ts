@@ -91,6 +91,8 @@ export interface Rotating {
 export interface BySubject {
   /** The records of a subject, the first signed in first. One that can't be read is left out. */
   list(subject: string): Awaitable<readonly SessionRecord[]>
+  /** The subject's record with this handle; `undefined` if it has none, or one that can't be read. */
+  find(subject: string, handle: string): Awaitable<SessionRecord | undefined>
   /** How many sessions a subject has. */
   count(subject: string): Awaitable<number>
   /** Removes the subject's record with this handle. `false` if there is none; twice is not an error. */

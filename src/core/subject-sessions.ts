@@ -52,6 +52,19 @@ export class SubjectSessions {
     return records.map((record) => infoOf(record, currentHandle))
   }
 
+  /**
+   * The subject's live session with this handle; `undefined` if the subject has none of that name, also where somebody else
+   * has.
+   *
+   * @param currentHandle - the handle of the session to mark as the present one
+   */
+  async find(subject: unknown, handle: string, currentHandle?: string): Promise<SessionInfo | undefined> {
+    const whom = this.#whom(subject)
+    if (typeof handle !== 'string') return undefined
+    const record = await this.#context.calls.bySubject('find', (store) => store.find(whom, handle))
+    return record && infoOf(record, currentHandle)
+  }
+
   /** How many live sessions a subject has. */
   async count(subject: unknown): Promise<number> {
     const whom = this.#whom(subject)

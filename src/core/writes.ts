@@ -1,8 +1,7 @@
 import { after } from './calls.js'
-import type { Client, SessionContext } from './context.js'
+import type { Carrier, Client, SessionContext } from './context.js'
 import { withChanges, type DataChanges, type EncodedData } from './data.js'
-import { sealId, successorOf } from './former.js'
-import { keyOf, newId } from './id.js'
+import { sealId } from './former.js'
 import type { RecordTimes, RotatePatch, SessionRecord, SignIn, SubjectLimit } from './record.js'
 import { assertFits } from './size.js'
 import type { Awaitable, Evictions, Outcome } from './store.js'
@@ -33,7 +32,7 @@ export function createRecord(
   assertFits(context, data, undefined)
   const { lastSeenAt, idleTimeout, expiresAt, persistent } = times
   const record: SessionRecord = {
-    key: keyOf(id),
+    key: context.ids.keyOf(id),
     handle,
     subject,
     createdAt: lastSeenAt,
@@ -77,6 +76,7 @@ export function updateRecord(
 
 /** What a move does besides giving a new id. */
 export interface Move {
+  readonly carrier: Carrier
   readonly changes: DataChanges
   readonly times: RecordTimes
   readonly subject: string | undefined
@@ -91,13 +91,14 @@ export interface Move {
  * @throws SessionError `SESSION_TOO_LARGE`
  */
 export function moveRecord(context: SessionContext, { id, record }: Written, move: Move): Awaitable<WriteResult> {
+  const { ids } = context
   const { changes, times, subject, signIn } = move
   const goesOn = context.rotates && subject === record.subject && signIn === undefined
-  const nextId = goesOn ? successorOf(id) : newId(subject)
+  const nextId = goesOn ? ids.successorOf(id) : ids.newId(subject, move.carrier)
   const next: SessionRecord = {
     ...changed(context, record, changes, times),
     ...signIn,
-    key: keyOf(nextId),
+    key: ids.keyOf(nextId),
     subject,
     authenticatedAt: subject === undefined ? undefined : (signIn ?? record).authenticatedAt,
     rotatedAt: times.lastSeenAt,

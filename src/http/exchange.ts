@@ -4,6 +4,7 @@ import type { Carrier, Client } from '../core/context.js'
 import { SessionError } from '../core/errors.js'
 import { OpenSession } from '../core/open-session.js'
 import type { Session } from '../core/session.js'
+import { invalid, shown } from '../core/options.js'
 import type { SignInOptions } from '../core/sign-in.js'
 import type { Awaitable } from '../core/store.js'
 import { isTokenShaped } from '../core/token.js'
@@ -17,6 +18,7 @@ import { failureOf, isAnswered, type Failure } from './failure.js'
 import type { HeadChanges } from './head.js'
 import { isHeadHeld, type HeadKeeper } from './hold.js'
 import { Objections } from './objections.js'
+import type { Transport } from './options.js'
 
 /** How many cookies of our name are looked at: a stale one may stand before the good one. */
 const MAX_COOKIES = 3
@@ -134,15 +136,31 @@ export class Exchange implements Carrier, HeadKeeper {
   /**
    * Signs somebody in, see `SessionService.login`.
    *
-   * @throws SessionError `REQUEST_WITHOUT_SESSION` if the session was never opened.
+   * @param transport - how the answer carries the token; as the request brought its own, if nothing is said
+   * @throws SessionError `REQUEST_WITHOUT_SESSION` if the session was never opened, `OPTIONS_INVALID` for a transport that is
+   *   not in use.
    */
-  signIn(data: Readonly<Record<string, unknown>>, options: SignInOptions): Promise<void> {
+  async signIn(
+    data: Readonly<Record<string, unknown>>,
+    options: SignInOptions,
+    transport: Transport | undefined = this.#isBearer ? 'bearer' : 'cookie',
+  ): Promise<void> {
     this.#isRead = true
-    if (this.#open) return this.#open.signIn(data, options)
-    throw new SessionError(
-      'REQUEST_WITHOUT_SESSION',
-      'The session of this request is not open yet. Sign in from a handler.',
-    )
+    if (!this.#open) {
+      throw new SessionError(
+        'REQUEST_WITHOUT_SESSION',
+        'The session of this request is not open yet. Sign in from a handler.',
+      )
+    }
+    if (!this.door.transports.has(transport)) throw notInUse(transport)
+    const before = this.#isBearer
+    this.#isBearer = transport === 'bearer'
+    try {
+      await this.#open.signIn(data, options)
+    } catch (error) {
+      this.#isBearer = before
+      throw error
+    }
   }
 
   assertReachable(): void {
@@ -314,6 +332,11 @@ export class Exchange implements Carrier, HeadKeeper {
 }
 
 const NO_TOKENS: readonly string[] = []
+
+function notInUse(transport: unknown): SessionError {
+  const name = shown(transport)
+  return invalid(`A login asked for the transport ${name}, which is not in use. Add it to the option \`transports\`.`)
+}
 
 /** An IPv4 address that a socket for both kinds shows as one of IPv6 (RFC 4291, section 2.5.5.2) as people know it. */
 function plain(address: string | undefined): string | undefined {

@@ -3,12 +3,13 @@ import type { SessionEngine } from '../core/engine.js'
 import type { Session, SessionData } from '../core/session.js'
 import { Door, TRUST_PROXY } from './door.js'
 import type { SessionOptions } from './options.js'
+import type { RequestSession } from './request-session.js'
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Express {
-    interface Request {
-      session: Session
+    interface LatchkeySessions {
+      native: Session
     }
   }
 }
@@ -55,4 +56,5 @@ export type { CookieOptions, SessionOptions, Transport } from './options.js'
 export { days, hours, minutes, seconds, type Duration } from '../core/duration.js'
 export { SessionError, type SessionErrorCode } from '../core/errors.js'
 export type { SessionEvent, SessionObserver } from '../core/events.js'
+export type { RequestSession }
 export type { Session, SessionData }

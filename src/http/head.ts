@@ -66,8 +66,9 @@ export function changeHead(
 }
 
 function isVaryAlone(changes: HeadChanges): changes is HeadChanges & { readonly vary: string } {
-  const { vary, setCookie, token, isStopgap } = changes
-  return vary !== undefined && setCookie === undefined && token === undefined && !isStopgap
+  const { vary, setCookie, foreignCookie, token, isStopgap } = changes
+  const hasNoCookie = setCookie === undefined && foreignCookie === undefined
+  return vary !== undefined && hasNoCookie && token === undefined && !isStopgap
 }
 
 function isPlain(headers: unknown): headers is OutgoingHttpHeaders {

@@ -72,6 +72,8 @@ class Hold implements Taker {
   #isEndSettled = false
   #isClosed = false
   #isRefused = false
+  /** What somebody else had put in the place of a property that looks sent. */
+  #replaced: PropertyDescriptorMap | undefined
 
   constructor(response: HeldResponse, keeper: HeadKeeper, originals: Methods) {
     this.#response = response
@@ -131,6 +133,7 @@ class Hold implements Taker {
     // In HTTP/2 there is no message, and asking for one gives a warning: there it is no property of the response itself.
     const message = Object.hasOwn(this.#response, 'statusMessage') ? this.#response.statusMessage : ''
     this.#status = { code: this.#response.statusCode, message }
+    this.#replaced = ownPropertiesOf(this.#response, LOOKS_SENT)
     Object.defineProperties(this.#response, LOOKS_SENT)
     this.#await(settled)
     return this.#enqueue(method, args)
@@ -271,6 +274,7 @@ class Hold implements Taker {
     if (!this.#status) return
     const response = this.#response as unknown as Record<string, unknown>
     for (const name of Object.keys(LOOKS_SENT)) delete response[name]
+    if (this.#replaced) Object.defineProperties(this.#response, this.#replaced)
     this.#response.statusCode = this.#status.code
     if (this.#status.message) this.#response.statusMessage = this.#status.message
     this.#status = undefined
@@ -299,6 +303,32 @@ const LOOKS_SENT: PropertyDescriptorMap = {
       return this[TAKER]!.hasEnd
     },
   },
+  // What is said of the head now would still be sent, with a body that it may not fit.
+  setHeader: refusing('set'),
+  appendHeader: refusing('append'),
+  setHeaders: refusing('set'),
+  removeHeader: refusing('remove'),
+}
+
+/** A method that fails as Node's does once the head has left. */
+function refusing(verb: string): PropertyDescriptor {
+  return {
+    configurable: true,
+    value: (): never => {
+      const error = new Error(`Cannot ${verb} headers after they are sent to the client`)
+      throw Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' })
+    },
+  }
+}
+
+/** The properties of these names that an object has for itself; `undefined` for none. */
+function ownPropertiesOf(object: object, names: object): PropertyDescriptorMap | undefined {
+  let found: PropertyDescriptorMap | undefined
+  for (const name of Object.keys(names)) {
+    const own = Object.getOwnPropertyDescriptor(object, name)
+    if (own) (found ??= {})[name] = own
+  }
+  return found
 }
 
 /** The last argument of `write` and `end` may be a callback: somebody may wait for it. */

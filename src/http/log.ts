@@ -13,11 +13,11 @@ export interface LogFields {
    */
   readonly level: LogLevel
   /**
-   * The type of the event. Three lines have none: `option-failed`, an option such as `subject`, or the store by what it
+   * The type of the event. Four lines have none: `option-failed`, an option such as `subject`, or the store by what it
    * answered, kept a session from being opened or saved; `answer-lost`, an answer could not be sent; `second-door`, a
-   * second `sessions()` had nothing to do.
+   * second `sessions()` had nothing to do; `option-doubtful`, an option of `latchkey/express-session` is hardly what is meant.
    */
-  readonly type: SessionEvent['type'] | 'option-failed' | 'answer-lost' | 'second-door'
+  readonly type: SessionEvent['type'] | 'option-failed' | 'option-doubtful' | 'answer-lost' | 'second-door'
   /** The code of its error. */
   readonly code?: string
   /** The verb of the store that failed. */

@@ -7,6 +7,13 @@ export const SESSION_DOOR = Symbol('latchkey.door')
 /** The token of where the module tells what happens, for `SessionEvents`. */
 export const SESSION_SUBJECT = Symbol('latchkey.subject')
 
+/**
+ * The token of a cache whose keys `session:ID` are the sessions themselves, for a `SessionService` as the recipe has it:
+ * `@Inject(CACHE_MANAGER)`. {@link SessionModule} provides a `Cache` for it. It is not that of `@nestjs/cache-manager`, and
+ * goes beside it.
+ */
+export const CACHE_MANAGER: symbol = Symbol('latchkey.cache')
+
 /** Metadata of `@Public()`. */
 export const PUBLIC = 'latchkey:public'
 

@@ -2,11 +2,11 @@ import { ForbiddenException, Inject, Injectable, type CanActivate, type Executio
 import { Reflector } from '@nestjs/core'
 import type { Session } from '../core/session.js'
 import type { Door } from '../http/door.js'
+import { recipeUser } from '../http/user.js'
 import { PUBLIC, ROLES, SESSION_DOOR, SESSION_OPTIONS } from './session.constants.js'
 import type { SessionModuleOptions } from './session.module-definition.js'
 import { assertUnopposed, notSignedIn } from './session.policy-guard.js'
 import { requestOf } from './session.request.js'
-import { recipeUser } from './session.user.js'
 
 /**
  * Lets in whoever is signed in, that is, whose session has a subject, and puts the user on `request.user`.

@@ -5,7 +5,8 @@ import type { SessionEvent } from '../core/events.js'
 import { callable } from '../core/options.js'
 import { Door } from '../http/door.js'
 import type { LogFields } from '../http/log.js'
-import { SESSION_DOOR, SESSION_SUBJECT } from './session.constants.js'
+import { SessionCache } from './session.cache.js'
+import { CACHE_MANAGER, SESSION_DOOR, SESSION_SUBJECT } from './session.constants.js'
 import { SessionEvents } from './session.events.js'
 import { SessionExceptionFilter } from './session.exception-filter.js'
 import { SessionAuthGuard } from './session.guard.js'
@@ -47,6 +48,7 @@ import { SessionService } from './session.service.js'
       ],
       useFactory: openDoor,
     },
+    { provide: CACHE_MANAGER, useClass: SessionCache },
     SessionEvents,
     SessionService,
     SessionMiddleware,
@@ -58,6 +60,7 @@ import { SessionService } from './session.service.js'
   exports: [
     SESSION_DOOR,
     MODULE_OPTIONS_TOKEN,
+    CACHE_MANAGER,
     SessionService,
     SessionEvents,
     SessionMiddleware,

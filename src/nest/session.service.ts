@@ -6,10 +6,11 @@ import type { SessionData, SessionVerbs } from '../core/session.js'
 import type { SessionInfo } from '../core/subject-sessions.js'
 import { exchangeBehind, type Door } from '../http/door.js'
 import type { Exchange } from '../http/exchange.js'
+import type { Transport } from '../http/options.js'
+import { recipeData, recipeUser } from '../http/user.js'
 import { SESSION_DOOR, SESSION_OPTIONS } from './session.constants.js'
 import { asHttp } from './session.exceptions.js'
 import type { SessionModuleOptions } from './session.module-definition.js'
-import { recipeData, recipeUser } from './session.user.js'
 
 /** How {@link SessionService.login} signs somebody in. */
 export interface LoginOptions {
@@ -23,6 +24,12 @@ export interface LoginOptions {
    * session that belonged to somebody else.
    */
   readonly keep?: boolean | readonly string[] | undefined
+  /**
+   * How the answer carries the token, one of the option `transports`: `bearer` for a client that keeps no cookies. Then the
+   * token is in the header `Session-Token`, `session.token()` gives it to the handler, and no cookie is set. Default: as
+   * the request brought its own.
+   */
+  readonly transport?: Transport | undefined
 }
 
 /** Values for some keys of the data; one that is `undefined` is absent. */
@@ -53,16 +60,17 @@ export class SessionService {
    * `signIn` makes of it.
    *
    * @param request - the request of Express or of Fastify, as `@Req()` gives it
-   * @throws SessionError `SUBJECT_INVALID` for a user without an id, `REQUEST_WITHOUT_SESSION` for what is no request of ours
+   * @throws SessionError `SUBJECT_INVALID` for a user without an id, `REQUEST_WITHOUT_SESSION` for what is no request of ours,
+   *   `OPTIONS_INVALID` for a `transport` that is not in use
    * @throws SessionGoneException (401) if the user was signed in already and that session ended meanwhile
    * @throws SessionTooLargeException (413) if the session would then hold more than `maxBytes`
    * @throws SessionLimitException (409) if the user has `maxSessions` sessions and `onLimit` is `refuse`
    */
-  async login(request: object, user: object, { remember, keep }: LoginOptions = {}): Promise<void> {
+  async login(request: object, user: object, { remember, keep, transport }: LoginOptions = {}): Promise<void> {
     const data = (this.#options.signIn ?? recipeData)(user as Readonly<Record<string, unknown>>)
     const rememberFor = remember === true ? this.#door.engine.rememberFor : remember === false ? undefined : remember
     if (rememberFor !== undefined) assertDuration('remember', rememberFor)
-    await exchangeWith(request).signIn(data, { remember: rememberFor, keep }).catch(rethrow)
+    await exchangeWith(request).signIn(data, { remember: rememberFor, keep }, transport).catch(rethrow)
   }
 
   /** Ends the session of this request and deletes its cookie. Without a session it is not an error. */
@@ -77,6 +85,20 @@ export class SessionService {
    */
   list(subject: unknown, current?: Pick<SessionVerbs, 'handle'>): Promise<readonly SessionInfo[]> {
     return this.#door.engine.subjects.list(subject, current?.handle).catch(rethrow)
+  }
+
+  /**
+   * The subject's live session with this handle, such as the one that a JWT names; `undefined` if the subject has none of
+   * that name, also where somebody else has. Does not count as use of it.
+   *
+   * @param current - the session that is marked as the present one
+   */
+  find(
+    subject: unknown,
+    handle: string,
+    current?: Pick<SessionVerbs, 'handle'>,
+  ): Promise<SessionInfo | undefined> {
+    return this.#door.engine.subjects.find(subject, handle, current?.handle).catch(rethrow)
   }
 
   /** How many live sessions a subject has. */

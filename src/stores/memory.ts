@@ -115,6 +115,11 @@ export class MemoryStore implements SessionStore, BySubject, Rotating, Sweeping,
     return this.#of(subject).map(copyOf)
   }
 
+  find(subject: string, handle: string): SessionRecord | undefined {
+    const record = this.#of(subject).find((each) => each.handle === handle)
+    return record && copyOf(record)
+  }
+
   count(subject: string): number {
     return this.#of(subject).length
   }

@@ -105,6 +105,10 @@ export class RedisStore implements SessionStore, BySubject, Rotating, Probing, C
     return this.#subjects.list(subject)
   }
 
+  async find(subject: string, handle: string): Promise<SessionRecord | undefined> {
+    return this.#subjects.find(subject, handle)
+  }
+
   async count(subject: string): Promise<number> {
     return this.#subjects.count(subject)
   }

@@ -116,6 +116,10 @@ export class SqliteStore implements SessionStore, BySubject, Rotating, Sweeping,
     return recordsFrom(this.#connection.rows('list', textValue(subject), this.#clock()))
   }
 
+  find(subject: string, handle: string): SessionRecord | undefined {
+    return recordsFrom(this.#connection.rows('find', textValue(subject), this.#clock(), textValue(handle)))[0]
+  }
+
   count(subject: string): number {
     return Number(this.#connection.row('count', textValue(subject), this.#clock())?.['count'])
   }

@@ -23,6 +23,7 @@ const VERBS = [
   'rotate',
   'confirm',
   'list',
+  'find',
   'count',
   'revoke',
   'revokeAll',
@@ -143,6 +144,10 @@ export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping
 
   list(subject: string): Awaitable<readonly SessionRecord[]> {
     return this.#call('list', () => this.#inner.list(subject))
+  }
+
+  find(subject: string, handle: string): Awaitable<SessionRecord | undefined> {
+    return this.#call('find', () => this.#inner.find(subject, handle))
   }
 
   count(subject: string): Awaitable<number> {

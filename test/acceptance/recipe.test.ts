@@ -2,6 +2,8 @@ import {
   Body,
   Controller,
   Get,
+  Inject,
+  Injectable,
   Post,
   Req,
   Session as NestSession,
@@ -9,9 +11,9 @@ import {
   UseGuards,
   type Type,
 } from '@nestjs/common'
-import { SessionAuthGuard } from 'latchkey'
+import { Cache, CACHE_MANAGER, minutes, SessionAuthGuard } from 'latchkey'
 import { describe, expect, test } from 'vitest'
-import { everywhereInNest } from './everywhere-nest.js'
+import { everywhereInNest, type NestScene, type StartNest } from './everywhere-nest.js'
 
 interface User {
   readonly id: number
@@ -57,6 +59,11 @@ class AuthController {
     session['cart'] = 1
     return {}
   }
+
+  @Get('data')
+  data(@NestSession() session: RecipeSession): object {
+    return { id: session['id'], data: { ...session } }
+  }
 }
 
 @Controller('profile')
@@ -65,6 +72,34 @@ class ProfileController {
   @Get()
   profile(@Req() request: { user: unknown }): object {
     return { user: request.user }
+  }
+}
+
+/** The recipe's service, over what it takes for a cache manager. */
+@Injectable()
+class RecipeSessionService {
+  constructor(@Inject(CACHE_MANAGER) private readonly cacheManager: Cache) {}
+
+  async getSession(sessionId: string): Promise<Record<string, unknown> | undefined> {
+    return this.cacheManager.get(`session:${sessionId}`)
+  }
+
+  async setSession(sessionId: string, data: object, ttl?: number): Promise<void> {
+    await this.cacheManager.set(`session:${sessionId}`, data, ttl)
+  }
+
+  async destroySession(sessionId: string): Promise<void> {
+    await this.cacheManager.del(`session:${sessionId}`)
+  }
+
+  async updateSession(sessionId: string, data: object): Promise<void> {
+    const session = await this.getSession(sessionId)
+    await this.setSession(sessionId, { ...session, ...data })
+  }
+
+  async getUserFromSession(sessionId: string): Promise<unknown> {
+    const session = await this.getSession(sessionId)
+    return session?.['user']
   }
 }
 
@@ -129,6 +164,128 @@ describe("the recipe's controllers, pasted in unchanged, are safe", () => {
       await browser.post('/auth/login', credentials)
       await browser.get('/profile')
       expect(store.calls).toMatchObject({ load: 1, create: 1, update: 0, touch: 0, rotate: 0 })
+    })
+  })
+})
+
+describe("the recipe's SessionService, with CACHE_MANAGER of Latchkey, sees real sessions", () => {
+  everywhereInNest((start: StartNest) => {
+    async function signedIn(): Promise<NestScene & { service: RecipeSessionService; cache: Cache; id: string }> {
+      const scene = await start(controllers)
+      await scene.browser.post('/auth/login', credentials)
+      const { id } = (await (await scene.browser.get('/auth/data')).json()) as { id: string }
+      const cache = scene.app.get<Cache>(CACHE_MANAGER)
+      return { ...scene, cache, service: new RecipeSessionService(cache), id }
+    }
+
+    const seen = async ({ browser }: NestScene): Promise<unknown> =>
+      ((await (await browser.get('/auth/data')).json()) as { data: unknown }).data
+    const held = { userId: ann.id, email: ann.email, role: ann.role }
+
+    test('it reads what a request wrote, and a request what it wrote', async () => {
+      const scene = await signedIn()
+      const { service, id } = scene
+      expect(await service.getSession(id)).toEqual(held)
+      expect(await service.getUserFromSession(id)).toBeUndefined()
+      await service.updateSession(id, { role: 'admin', user: { name: 'Ann' } })
+      expect(await seen(scene)).toEqual({ ...held, role: 'admin', user: { name: 'Ann' } })
+      expect(await service.getUserFromSession(id)).toEqual({ name: 'Ann' })
+    })
+
+    test('a set without a get before it is all that the session holds from then on', async () => {
+      const scene = await signedIn()
+      await scene.service.setSession(scene.id, { userId: ann.id, tags: new Set(['a']) })
+      expect(await scene.service.getSession(scene.id)).toEqual({ userId: ann.id, tags: new Set(['a']) })
+      expect(Object.keys((await seen(scene)) as object)).toEqual(['userId', 'tags'])
+    })
+
+    test('a set after a get removes what the value no longer has, and two in a row count', async () => {
+      const { cache, id } = await signedIn()
+      const key = `session:${id}`
+      await cache.get(key)
+      await cache.set(key, { userId: ann.id, a: 1 })
+      expect(await cache.get(key)).toEqual({ userId: ann.id, a: 1 })
+      await cache.set(key, { userId: ann.id, a: 2, b: [1] })
+      await cache.set(key, { userId: ann.id, a: 1 })
+      expect(await cache.get(key)).toEqual({ userId: ann.id, a: 1 })
+    })
+
+    test('its update and the write of a request that came in between are both kept', async () => {
+      const scene = await signedIn()
+      const { store, browser, service, id } = scene
+      const [read, write] = [store.hold('load'), store.hold('load')]
+      const update = service.updateSession(id, { role: 'admin' })
+      await read.reached
+      read.open()
+      await write.reached
+      await browser.post('/auth/cart')
+      write.open()
+      await update
+      expect(await seen(scene)).toEqual({ ...held, role: 'admin', cart: 1 })
+    })
+
+    test('two updates at once are both kept', async () => {
+      const scene = await signedIn()
+      const { service, id } = scene
+      await Promise.all([service.updateSession(id, { a: 1 }), service.updateSession(id, { b: 2 })])
+      expect(await seen(scene)).toEqual({ ...held, a: 1, b: 2 })
+    })
+
+    test('what it destroys stays destroyed, whatever it or a request still writes', async () => {
+      const { service, cache, id, browser, store } = await signedIn()
+      const write = store.hold('update')
+      const slow = browser.copy().post('/auth/cart')
+      await write.reached
+      await service.destroySession(id)
+      write.open()
+      await slow
+      await service.updateSession(id, { role: 'admin' })
+      await service.setSession(id, held)
+      expect(await cache.set(`session:${id}`, held)).toBeUndefined()
+      expect(await service.getSession(id)).toBeUndefined()
+      expect(await cache.del(`session:${id}`)).toBe(false)
+      expect((await browser.get('/profile')).status).toBe(401)
+    })
+
+    test('a ttl ends the session that long from now, and 0 changes nothing', async () => {
+      const { service, id, clock } = await signedIn()
+      await service.setSession(id, held, 0)
+      await service.setSession(id, held, minutes(1))
+      clock.advance(minutes(1) - 1)
+      expect(await service.getSession(id)).toEqual(held)
+      clock.advance(1)
+      expect(await service.getSession(id)).toBeUndefined()
+    })
+
+    test('it makes nobody another user, and takes nothing that can not be kept', async () => {
+      const scene = await signedIn()
+      const { service, id } = scene
+      await expect(service.updateSession(id, { userId: 1 })).rejects.toMatchObject({ code: 'SUBJECT_CHANGE_REFUSED' })
+      for (const value of [null, 'text', 1]) {
+        await expect(service.setSession(id, value as never)).rejects.toMatchObject({ code: 'VALUE_NOT_STORABLE' })
+      }
+      await expect(service.updateSession(id, { f: () => {} })).rejects.toThrow("can't keep f:")
+      expect(await seen(scene)).toEqual(held)
+    })
+
+    test('other keys have no value, take none, and an error shows none of them', async () => {
+      const { cache, id, store } = await signedIn()
+      const { load } = store.calls
+      for (const key of [id, `sess:${id}`, 'session:', `session:${id}x`, 'user:1', undefined as never]) {
+        expect(await cache.get(key)).toBeUndefined()
+        expect(await cache.del(key)).toBe(false)
+      }
+      expect(store.calls.load).toBe(load)
+      await expect(cache.set(`sess:${id}`, {})).rejects.toSatisfy(
+        (error: Error & { code?: string }) => error.code === 'OPTIONS_INVALID' && !error.message.includes(id),
+      )
+    })
+
+    test('a store that is down is a 503, and no absence', async () => {
+      const { service, store, id } = await signedIn()
+      store.failWith(new Error('down'))
+      const calls = [service.getSession(id), service.setSession(id, {}), service.destroySession(id)]
+      for (const call of calls) await expect(call).rejects.toMatchObject({ status: 503 })
     })
   })
 })

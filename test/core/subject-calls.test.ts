@@ -13,7 +13,8 @@ describe('the sessions of a subject', () => {
     const { engine, stored, store } = setUp()
     await stored({ userId: 1 })
     expect(await engine.subjects.revoke(1, undefined as never)).toBe(false)
-    expect(store.calls.revoke).toBe(0)
+    expect(await engine.subjects.find(1, undefined as never)).toBeUndefined()
+    expect(store.calls).toMatchObject({ revoke: 0, find: 0 })
   })
 
   test('get values, and lose keys, each of them only one or the other', async () => {
@@ -29,12 +30,12 @@ describe('the sessions of a subject', () => {
     expect(patches).toEqual([{ set: new Map([['b', '2']]), remove: ['a'] }])
   })
 
-  test.each(['list', 'count', 'revoke', 'revokeAll', 'updateAll'] as const)(
+  test.each(['list', 'find', 'count', 'revoke', 'revokeAll', 'updateAll'] as const)(
     'are not answered by %s of a store that is down, which says so',
     async (verb) => {
       const { engine, store, events } = setUp()
       store.failWith(new Error('down'))
-      const call = { list: [1], count: [1], revoke: [1, 'h'], revokeAll: [1], updateAll: [1, { a: 1 }] }[verb]
+      const call = { list: [1], find: [1, 'h'], count: [1], revoke: [1, 'h'], revokeAll: [1], updateAll: [1, { a: 1 }] }[verb]
       if (verb === 'updateAll') store.failWith(new Error('down'), ['updateAll'])
       await expect((engine.subjects[verb] as (...args: unknown[]) => Promise<unknown>)(...call)).rejects.toThrow(
         `did not ${verb}.`,

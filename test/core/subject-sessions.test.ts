@@ -44,6 +44,25 @@ describe('the sessions of a subject', () => {
     expect(await engine.subjects.list(3)).toEqual([])
   })
 
+  test('are found by their handle, as a list shows them, by one call of the store', async () => {
+    const { engine, open, stored, store, clock } = setUp()
+    const [ann, bob] = [await open(await stored({ userId: 1 })), await open(await stored({ userId: 2 }))]
+    await stored({ userId: 1 })
+    const [shown] = await engine.subjects.list(1)
+    expect(shown).toMatchObject({ handle: ann.handle, current: false })
+    const { load, list } = store.calls
+    expect(await engine.subjects.find('1', ann.handle)).toStrictEqual(shown)
+    expect(await engine.subjects.find(1, ann.handle, ann.handle)).toStrictEqual({ ...shown, current: true })
+    expect(await engine.subjects.find(1, bob.handle)).toBeUndefined()
+    expect(store.calls).toMatchObject({ load, list, find: 3 })
+    await ann.session.rotate()
+    expect(await engine.subjects.find(1, ann.handle)).toBeDefined()
+    await ann.session.destroy()
+    expect(await engine.subjects.find(1, ann.handle)).toBeUndefined()
+    clock.advance(minutes(30))
+    expect(await engine.subjects.find(2, bob.handle)).toBeUndefined()
+  })
+
   test('are the same for 1, "1" and 1n', async () => {
     const { engine, stored } = setUp()
     await stored({ userId: 1 })

@@ -186,6 +186,23 @@ describe('while the work is under way', () => {
     expect(answer).toMatchObject({ ...WHOLE, reason: 'Fine', body: 'onetwo' })
   })
 
+  test('headers that come too late are refused as Node refuses them, and do not spoil the answer', async () => {
+    const work = deferred()
+    const answer = await ask(new Keeper(work.promise), (response) => {
+      const mine = response.setHeader
+      response.setHeader = mine
+      response.end('whole')
+      const late = { code: 'ERR_HTTP_HEADERS_SENT' }
+      expect(() => response.setHeader('Content-Length', 3)).toThrow(expect.objectContaining(late))
+      expect(() => response.appendHeader('Vary', 'a')).toThrow(expect.objectContaining(late))
+      expect(() => response.setHeaders(new Map([['Content-Length', '3']]))).toThrow(expect.objectContaining(late))
+      expect(() => response.removeHeader('Date')).toThrow(expect.objectContaining(late))
+      work.resolve()
+      return turns().then(() => expect(response.setHeader).toBe(mine))
+    })
+    expect(answer).toMatchObject({ ...WHOLE, body: 'whole' })
+  })
+
   test('a head that says nothing of a reason gets that of its status', async () => {
     const work = deferred()
     const answer = await ask(new Keeper(work.promise), (response) => {

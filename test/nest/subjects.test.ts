@@ -223,6 +223,20 @@ describe.each(adapters)('on $name', (adapter) => {
     })
   })
 
+  test('find gives the session of that handle, until it ends, and none of somebody else', async () => {
+    const { agent, service } = await start()
+    const phone = agent(SAFARI)
+    const { handle } = await signIn(phone, ANN)
+    await signIn(agent(), ANN)
+    const { handle: other } = await signIn(agent(), BOB)
+    const { data: _data, id: _id, ...known } = await look(phone)
+    expect(await service.find(ANN.id, handle)).toMatchObject({ ...known, device: 'Safari on iOS', current: false })
+    expect(await service.find(ANN.id, handle, known)).toMatchObject({ handle, current: true })
+    expect(await service.find(ANN.id, other)).toBeUndefined()
+    await service.revoke(ANN.id, handle)
+    expect(await service.find(ANN.id, handle)).toBeUndefined()
+  })
+
   describe('revoke', () => {
     test('ends the session of that handle, at its next request', async () => {
       const { agent, service, events } = await start()

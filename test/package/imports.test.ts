@@ -24,6 +24,8 @@ test.each([
   ['nest imports a store', 'src/nest/a.ts', "import '../stores/memory.js'"],
   ['nest imports testing later', 'src/nest/a.ts', "export const a = () => import('../testing/index.js')"],
   ['a store imports http', 'src/stores/a.ts', "import { Door } from '../http/door.js'"],
+  ['the drop-in imports a store of ours', 'src/express-session/a.ts', "import '../stores/redis.js'"],
+  ['http imports the drop-in', 'src/http/a.ts', "import '../express-session/index.js'"],
   ['a store imports another', 'src/stores/sqlite/a.ts', "import { MemoryStore } from '../memory.js'"],
   ['what is common to stores imports one', 'src/stores/keyed/a.ts', "import { fromExpressStore } from '../express.js'"],
   ['a store loads a client', 'src/stores/redis/a.ts', "import { createClient } from 'redis'"],

@@ -18,6 +18,8 @@ const OPTIONAL = [
   'better-sqlite3',
   '@opentelemetry/api',
   '@nestjs/terminus',
+  '@nestjs/passport',
+  'passport',
 ]
 
 /** What a stranger may see of a module of ours. */
@@ -63,7 +65,9 @@ const plain = Object.keys(entryPoints).filter((name) => name !== 'latchkey')
 /** What the doors name the devices of clients with, and what a path is for. */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
   'latchkey/express': ['bowser'],
+  'latchkey/express-session': ['bowser'],
   'latchkey/fastify': ['bowser'],
+  'latchkey/passport': ['bowser'],
   'latchkey/opentelemetry': ['@opentelemetry/api'],
 }
 
@@ -75,8 +79,11 @@ test.each(plain)(
     expect(packages).toEqual(NEEDED[name] ?? [])
     expect(builtins).not.toContain('sqlite')
     expect(ours.filter((file) => file.startsWith('dist/nest/'))).toEqual([])
-    const stores = ours.map((file) => /^dist\/stores\/(\w+)/.exec(file)?.[1]).filter((store) => store !== undefined)
-    const asked = /^latchkey\/stores\/(.*)/.exec(name)?.[1]
+    const stores = ours
+      .map((file) => /^dist\/stores\/([\w-]+)/.exec(file)?.[1])
+      .filter((store) => store !== undefined && store !== 'keyed')
+    const asked =
+      /^latchkey\/stores\/(.*)/.exec(name)?.[1] ?? (name === 'latchkey/express-session' ? 'express' : undefined)
     expect([...new Set(stores)]).toEqual(asked === undefined ? [] : [asked])
   },
 )

@@ -71,6 +71,63 @@ const imports = [
   ['{ FailingStore }', 'latchkey/testing'],
 ] as const
 
+/** A small application: somebody signs in, is known, signs out, and a copy of the cookie is worth nothing. */
+const app = `
+import 'reflect-metadata'
+import { Controller, Get, Module, Post, Req, Session as CurrentSession, UseGuards } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import { ExpressAdapter } from '@nestjs/platform-express'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
+import { CurrentUser, SessionAuthGuard, SessionModule, SessionService, type Session } from 'latchkey'
+import { MemoryStore } from 'latchkey/stores/memory'
+import { CookieAgent } from 'latchkey/testing'
+
+@Controller()
+class AppController {
+  constructor(private readonly sessions: SessionService) {}
+
+  @Post('login')
+  login(@CurrentSession() session: Session<{ userId: number; email: string }>) {
+    session.userId = 42
+    session.email = 'ann@example.com'
+  }
+
+  @UseGuards(SessionAuthGuard)
+  @Get('me')
+  async me(@CurrentUser() user: object, @CurrentUser('id') id: number) {
+    return { user, sessions: await this.sessions.count(id) }
+  }
+
+  @Post('logout')
+  async logout(@Req() request: object) {
+    await this.sessions.logout(request)
+  }
+}
+
+@Module({
+  imports: [SessionModule.forRoot({ store: new MemoryStore(), secret: 'for tests' })],
+  controllers: [AppController],
+})
+class AppModule {}
+
+async function main(): Promise<void> {
+  const adapter = process.argv[2] === 'fastify' ? new FastifyAdapter() : new ExpressAdapter()
+  const app = await NestFactory.create(AppModule, adapter, { logger: ['error', 'warn'] })
+  await app.listen(0, '127.0.0.1')
+  const agent = new CookieAgent(await app.getUrl())
+  const status = async (path: string, client = agent) => (await client.get(path)).status
+  const seen: unknown[] = [await status('/me'), (await agent.post('/login')).status]
+  const copy = agent.copy()
+  seen.push(await (await agent.get('/me')).json(), (await agent.post('/logout')).status)
+  seen.push(agent.cookies.length, await status('/me', copy))
+  console.log(JSON.stringify(seen))
+  await app.close()
+}
+void main()
+`
+
+const visit = [401, 201, { user: { id: 42, email: 'ann@example.com' }, sessions: 1 }, 201, 0, 401]
+
 const esm = imports.map(([names, module]) => `import ${names} from '${module}'`).join('\n') + body
 
 describe.each([
@@ -81,14 +138,20 @@ describe.each([
     ['an ES module', 'module', { ...strict }],
     // As Nest 11 makes its projects: TypeScript writes \`require\`, and Node can require an ES module.
     ['a CommonJS module', 'commonjs', { ...strict, verbatimModuleSyntax: false }],
-  ])('it compiles in %s, and runs', async (_name, type, options) => {
+  ])('it compiles in %s, and an application runs on Express and on Fastify', async (_name, type, options) => {
     const folder = join(consumer, type)
     mkdirSync(folder)
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }))
     writeFileSync(join(folder, 'main.ts'), esm)
-    const program = programOf(consumer, [join(folder, 'main.ts')], options)
+    writeFileSync(join(folder, 'app.ts'), app)
+    const program = programOf(consumer, [join(folder, 'main.ts'), join(folder, 'app.ts')], options)
     expect(complaints(program, folder)).toEqual([])
     program.emit()
+    for (const platform of ['express', 'fastify']) {
+      const { stdout, stderr } = await run(folder, ['app.js', platform])
+      expect(stderr, platform).toBe('')
+      expect(JSON.parse(stdout), platform).toEqual(visit)
+    }
     expect(ts.sys.readFile(join(folder, 'main.js'))).toContain(type === 'module' ? 'import {' : 'require("latchkey")')
     const { code, stdout, stderr } = await run(folder, ['main.js'])
     expect(stderr).toBe('')

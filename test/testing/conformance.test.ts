@@ -3,7 +3,7 @@ import { MemoryStore } from '../../src/stores/memory.js'
 import { storeConformance, type StoreConformanceOptions } from '../../src/testing/conformance.js'
 import { abilityFaults } from './broken/abilities.js'
 import type { BrokenStore } from './broken/build.js'
-import { bySubjectFaults, movingFaults } from './broken/by-subject.js'
+import { bySubjectFaults, findFaults, movingFaults } from './broken/by-subject.js'
 import { confirmFaults } from './broken/confirming.js'
 import { expiryFaults } from './broken/expiry.js'
 import { formerKeyFaults } from './broken/former-keys.js'
@@ -28,6 +28,7 @@ const brokenStores: readonly BrokenStore[] = [
   ...formerKeyFaults,
   ...confirmFaults,
   ...bySubjectFaults,
+  ...findFaults,
   ...movingFaults,
   ...revokeFaults,
   ...updateAllFaults,

@@ -61,6 +61,7 @@ describe('a failing store', () => {
       'delete',
       'rotate',
       'confirm',
+      'find',
       'count',
       'revoke',
       'revokeAll',
@@ -84,6 +85,7 @@ describe('a failing store', () => {
       () => store.rotate(key, newKey('ann'), rotation('ann')),
       () => store.confirm(key, newKey(), clock.now()),
       () => store.list('ann'),
+      () => store.find('ann', record.handle),
       () => store.count('ann'),
       () => store.revoke('ann', record.handle),
       () => store.revokeAll('ann'),
@@ -110,6 +112,7 @@ describe('a failing store', () => {
     expect(inner.load(two.key)).toEqual({ movedTo: next, sealedId: undefined, goodUntil: clock.now() + 5 })
     expect(store.updateAll('ann', patchOf([['a', '1']]))).toBe(1)
     expect(store.list('ann')).toEqual([inner.load(next)])
+    expect(store.find('ann', two.handle)).toEqual(inner.load(next))
     expect(store.create(three)).toBeUndefined()
     expect(store.count('ann')).toBe(2)
     expect(store.revokeAll('ann', three.handle)).toEqual([two.handle])
@@ -152,7 +155,7 @@ describe('a failing store', () => {
     expect(inner.load(key)).toBeUndefined()
   })
 
-  test.each(['confirm', 'list', 'count', 'revoke', 'revokeAll', 'updateAll'] as const)(
+  test.each(['confirm', 'list', 'find', 'count', 'revoke', 'revokeAll', 'updateAll'] as const)(
     'hangs and holds %s as it does the other verbs',
     async (verb) => {
       const { store, key, record } = opened()
@@ -160,6 +163,7 @@ describe('a failing store', () => {
         ({
           confirm: () => store.confirm(key, key, 0),
           list: () => store.list('ann'),
+          find: () => store.find('ann', record.handle),
           count: () => store.count('ann'),
           revoke: () => store.revoke('ann', record.handle),
           revokeAll: () => store.revokeAll('ann'),

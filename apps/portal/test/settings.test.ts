@@ -12,6 +12,7 @@ test('without any variable there is a portal for development', () => {
     host: '0.0.0.0',
     port: 3000,
     sessionSecret: undefined,
+    jwtSecret: undefined,
     redisUrl: undefined,
     databaseUrl: undefined,
     trustProxy: undefined,
@@ -21,7 +22,8 @@ test('without any variable there is a portal for development', () => {
 })
 
 test('an empty variable is one that is not set', () => {
-  const names = ['PORT', 'HOST', 'ADAPTER', 'NODE_ENV', 'REDIS_URL', 'DATABASE_URL', 'SESSION_SECRET', 'DATA_DIR']
+  const names = ['PORT', 'HOST', 'ADAPTER', 'NODE_ENV', 'REDIS_URL', 'DATABASE_URL', 'DATA_DIR']
+  names.push('SESSION_SECRET', 'JWT_SECRET')
   expect(readSettings(Object.fromEntries(names.map((name) => [name, ' '])))).toEqual(readSettings({}))
 })
 
@@ -32,6 +34,7 @@ test('every variable is read', () => {
     PORT: '8080',
     NODE_ENV: 'production',
     SESSION_SECRET: 'new,old',
+    JWT_SECRET: 'j'.repeat(32),
     REDIS_URL: 'rediss://user:secret@redis.example.com:6380/1',
     DATABASE_URL: 'postgresql://user:secret@db.example.com/portal',
     TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8,192.168.1.1',
@@ -42,6 +45,7 @@ test('every variable is read', () => {
     host: '127.0.0.1',
     port: 8080,
     sessionSecret: 'new,old',
+    jwtSecret: environment.JWT_SECRET,
     redisUrl: environment.REDIS_URL,
     databaseUrl: environment.DATABASE_URL,
     trustProxy: 'loopback,10.0.0.0/8,fd00::/8,192.168.1.1',
@@ -65,6 +69,11 @@ test.each([
   [{ ADAPTER: 'koa' }, 'ADAPTER is "koa". Give one of: express, fastify.'],
   [{ NODE_ENV: 'prod' }, 'NODE_ENV is "prod". Give one of: development, production, test.'],
   [{ NODE_ENV: 'production' }, /^SESSION_SECRET is not set\. In production it must be: `openssl rand -base64 32`/],
+  [{ SESSION_SECRET: 'new, old', JWT_SECRET: 'old' }, /^JWT_SECRET is a secret of SESSION_SECRET\. Give it one of its/],
+  [
+    { NODE_ENV: 'production', SESSION_SECRET: 'x', JWT_SECRET: 'short' },
+    /^JWT_SECRET has 5 characters\. In production it must have at least 32\. Give it one of its own: `openssl rand/,
+  ],
   [{ REDIS_URL: 'localhost' }, /^REDIS_URL is no URL\. Write redis:\/\//],
   [{ REDIS_URL: 'http://localhost' }, /^REDIS_URL begins with http:\. Write redis:\/\//],
   [{ DATABASE_URL: 'mysql://localhost/portal' }, /^DATABASE_URL begins with mysql:\. Write postgres:\/\//],

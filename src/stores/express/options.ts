@@ -26,6 +26,8 @@ export interface ResolvedExpressStoreOptions {
   readonly sidOf: (key: string) => string
   readonly cookie: Readonly<Record<string, unknown>>
   readonly clock: Clock
+  /** Whether it is used as express-session uses it: ids are the keys, a new one is not looked for, and it touches itself. */
+  readonly isTheirs: boolean
 }
 
 /**
@@ -48,6 +50,7 @@ export function checkOptions(store: unknown, options: FromExpressStoreOptions): 
     cookie,
     sidOf: callable('fromExpressStore: sidOf', options.sidOf) ?? ((key) => key),
     clock: callable('fromExpressStore: clock', options.clock) ?? Date.now,
+    isTheirs: false,
   }
 }
 

@@ -1,6 +1,8 @@
 import { isPromise } from '../../core/calls.js'
-import type { Duration } from '../../core/duration.js'
+import { MAX_DURATION, type Duration } from '../../core/duration.js'
 import { SessionError } from '../../core/errors.js'
+import type { SessionRecord } from '../../core/record.js'
+import { MARK } from '../keyed/kept-value.js'
 import type { KeptValue, KeyedThings, OutsideTimes } from '../keyed/things.js'
 import type { ResolvedExpressStoreOptions } from './options.js'
 
@@ -16,11 +18,16 @@ export interface ExpressStore {
   get(sid: string, callback: (error: unknown, session?: unknown) => void): unknown
   set(sid: string, session: unknown, callback?: (error?: unknown) => void): unknown
   destroy(sid: string, callback?: (error?: unknown) => void): unknown
+  touch?(sid: string, session: unknown, callback?: (error?: unknown) => void): unknown
 }
 
 /** A store of express-session as a place that keeps values. */
 export class TheirStore implements KeyedThings {
   readonly name: string
+  readonly touch: KeyedThings['touch']
+  readonly usedAt: KeyedThings['usedAt']
+  readonly isNewFree: boolean
+  readonly shortest: Duration | undefined
   readonly #store: ExpressStore
   readonly #options: ResolvedExpressStoreOptions
 
@@ -28,6 +35,11 @@ export class TheirStore implements KeyedThings {
     this.name = options.name
     this.#store = store
     this.#options = options
+    this.isNewFree = options.isTheirs
+    this.shortest = options.isTheirs ? 1 : undefined
+    const touches = options.isTheirs && typeof store.touch === 'function'
+    this.touch = touches ? (sid, timeToLive, record) => this.#touch(sid, timeToLive, record) : undefined
+    this.usedAt = touches ? ({ cookie }, idleTimeout, now) => lastUse(endOf(cookie), idleTimeout, now) : undefined
   }
 
   nameOf(key: string): string {
@@ -41,13 +53,20 @@ export class TheirStore implements KeyedThings {
 
   async set(sid: string, value: KeptValue, timeToLive: Duration): Promise<void> {
     const store = this.#store
-    const session = { cookie: cookieOf(timeToLive, this.#options.cookie), ...value }
+    const record = this.#options.isTheirs ? (value[MARK] as SessionRecord | undefined) : undefined
+    const session = { cookie: cookieOf(timeToLive, this.#options.cookie, record), ...value }
     await this.#asked('set', store.set.length < 3, (callback) => store.set(sid, session, callback))
   }
 
   async delete(sid: string): Promise<void> {
     const store = this.#store
     await this.#asked('destroy', store.destroy.length < 2, (callback) => store.destroy(sid, callback))
+  }
+
+  async #touch(sid: string, timeToLive: Duration, record: SessionRecord): Promise<void> {
+    const store = this.#store
+    const session = { cookie: cookieOf(timeToLive, this.#options.cookie, record) }
+    await this.#asked('touch', store.touch!.length < 3, (callback) => store.touch!(sid, session, callback))
   }
 
   /**
@@ -59,6 +78,7 @@ export class TheirStore implements KeyedThings {
     const { expires, originalMaxAge } = cookie as { readonly expires?: unknown; readonly originalMaxAge?: unknown }
     const idleTimeout = typeof originalMaxAge === 'number' && originalMaxAge >= 1 ? Math.ceil(originalMaxAge) : ONE_DAY
     const end = new Date((expires ?? NaN) as string).getTime()
+    if (this.#options.isTheirs) return rollingTimes(idleTimeout, end, now)
     const expiresAt = end > now ? end : now + idleTimeout
     // Its last use is not known: half of the time is left, so that the next request notes its own.
     const lastSeenAt = now - Math.floor(idleTimeout / 2)
@@ -90,6 +110,31 @@ export class TheirStore implements KeyedThings {
   }
 }
 
+/** As express-session means it: a session that is used has no other end than that. */
+function rollingTimes(idleTimeout: Duration, end: number, now: number): OutsideTimes {
+  const lastSeenAt = lastUse(end, idleTimeout, now)
+  return {
+    createdAt: lastSeenAt,
+    lastSeenAt,
+    idleTimeout,
+    expiresAt: now + MAX_DURATION,
+    persistent: !Number.isNaN(end),
+  }
+}
+
+/**
+ * Some stores note a touch in the cookie that they keep. In others it moves the deadline in the store alone: then the last
+ * use is not known, but what the store gives out is not over.
+ */
+function lastUse(end: number, idleTimeout: Duration, now: number): number {
+  return end > now ? Math.min(end - idleTimeout, now) : now - Math.floor(idleTimeout / 2)
+}
+
+function endOf(cookie: unknown): number {
+  const { expires } = (cookie ?? {}) as { readonly expires?: unknown }
+  return new Date((expires ?? NaN) as string).getTime()
+}
+
 /** What most stores take where a cookie says nothing, in milliseconds. */
 const ONE_DAY = 86_400_000
 
@@ -98,9 +143,19 @@ function isNoFile(error: unknown): boolean {
   return typeof error === 'object' && error !== null && (error as { code?: unknown }).code === 'ENOENT'
 }
 
-/** The cookie in the form in which stores look for the deadline: in `expires`, in `originalMaxAge`, or in `maxAge`. */
-function cookieOf(timeToLive: Duration, attributes: object): object {
-  const cookie = { originalMaxAge: timeToLive, expires: new Date(Date.now() + timeToLive), ...attributes }
+/**
+ * The cookie in the form in which stores look for the deadline: in `expires`, in `originalMaxAge`, or in `maxAge`.
+ *
+ * @param record - whose cookie it is, where express-session is to find it as it would have written it itself
+ */
+function cookieOf(timeToLive: Duration, attributes: object, record?: SessionRecord): object {
+  // The store decides how long it keeps one that goes with the browser.
+  if (record?.persistent === false) return { originalMaxAge: null, expires: null, ...attributes }
+  const cookie = {
+    originalMaxAge: record?.idleTimeout ?? timeToLive,
+    expires: new Date(Date.now() + timeToLive),
+    ...attributes,
+  }
   // In express-session it is of the moment, and not written down.
   return Object.defineProperty(cookie, 'maxAge', { value: timeToLive })
 }

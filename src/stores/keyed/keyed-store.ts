@@ -18,6 +18,9 @@ const PATIENCE = 10_000
 /** The shortest time to live that a place is given, in milliseconds: some count in seconds, and the end is judged here. */
 const SHORTEST = 1000
 
+/** How many records are remembered from their load until they are touched. */
+const MOST_LOADED = 1000
+
 /** What stores of one process know together of one place. */
 interface Shared {
   readonly turns: Turns
@@ -43,6 +46,8 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
   readonly #deadlines: Deadlines
   /** The verbs of this store that are under way. */
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Records as they were loaded last, for the touch that comes next. The oldest first. */
+  readonly #loaded = new Map<string, SessionRecord>()
   #isClosed = false
 
   /** @param place - what `things` keep their values in: stores on the same one wait for each other */
@@ -65,14 +70,14 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
     const found = await this.#read(key, name)
     // It may have been ended while the place was answering.
     if (!found || this.#ended.how(name, this.#clock())) return undefined
-    if (!isKeptFormer(found)) return found
+    if (!isKeptFormer(found)) return this.#remember(name, found)
     const { movedTo, sealedId, goodUntil } = found
     return { movedTo, sealedId, goodUntil }
   }
 
   create(record: SessionRecord): Promise<undefined> {
     return this.#inTurn([record.key], async (name) => {
-      await this.#refuseTaken(record.key, name)
+      if (!this.#things.isNewFree) await this.#refuseTaken(record.key, name)
       await this.#keep(name, record)
       this.#ended.forget(name)
       return undefined
@@ -91,6 +96,7 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
 
   touch(key: string, lastSeenAt: number): Promise<boolean> {
     return this.#inTurn([key], async (name) => {
+      if (this.#things.touch) return this.#touchThere(key, name, lastSeenAt, this.#things.touch)
       const record = await this.#live(key, name)
       if (typeof record === 'string') return false
       if (lastSeenAt > record.lastSeenAt) await this.#keep(name, { ...record, lastSeenAt })
@@ -175,6 +181,32 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
     }
   }
 
+  /** The place itself moves the deadline, and only that: so it brings nothing back that another process has ended. */
+  async #touchThere(
+    key: string,
+    name: string,
+    lastSeenAt: number,
+    touch: NonNullable<KeyedThings['touch']>,
+  ): Promise<boolean> {
+    const isEnded = this.#ended.how(name, this.#clock()) !== undefined
+    const record = isEnded ? 'gone' : (this.#loaded.get(name) ?? (await this.#live(key, name)))
+    this.#loaded.delete(name)
+    if (typeof record === 'string') return false
+    const timeToLive = endsAt({ ...record, lastSeenAt }) - this.#clock()
+    if (timeToLive > 0) await this.#inTime('touch', touch(name, timeToLive, record))
+    return timeToLive > 0
+  }
+
+  #remember(name: string, record: SessionRecord): SessionRecord {
+    if (!this.#things.touch) return record
+    for (const oldest of this.#loaded.size < MOST_LOADED ? [] : this.#loaded.keys()) {
+      this.#loaded.delete(oldest)
+      break
+    }
+    this.#loaded.set(name, record)
+    return record
+  }
+
   async #live(key: string, name: string): Promise<SessionRecord | 'gone' | 'rotated'> {
     const end = this.#ended.how(name, this.#clock())
     if (end) return end === 'rotated' ? 'rotated' : 'gone'
@@ -194,9 +226,16 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
     if (value === undefined || value === null) return undefined
     if (typeof value !== 'object') throw unreadable('it is no object')
     const now = this.#clock()
-    const found = MARK in value ? foundIn(key, value) : this.#outsider(key, value as KeptValue, now)
+    const found =
+      MARK in value ? this.#withUse(foundIn(key, value), value, now) : this.#outsider(key, value as KeptValue, now)
     const isOver = isKeptFormer(found) ? now >= found.until : isExpired(found, now)
     return isOver ? undefined : found
+  }
+
+  #withUse(found: SessionRecord | KeptFormer, value: KeptValue, now: number): SessionRecord | KeptFormer {
+    if (!this.#things.usedAt || isKeptFormer(found)) return found
+    const usedAt = this.#things.usedAt(value, found.idleTimeout, now)
+    return usedAt > found.lastSeenAt ? { ...found, lastSeenAt: usedAt } : found
   }
 
   /** A session that the place had before, or that somebody else has written. Each load gives it the same handle. */
@@ -236,7 +275,7 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
   async #put(name: string, value: KeptValue, end: number): Promise<void> {
     const timeToLive = end - this.#clock()
     if (timeToLive <= 0) return this.#remove(name)
-    const writing = this.#things.set(name, value, Math.max(timeToLive, SHORTEST))
+    const writing = this.#things.set(name, value, Math.max(timeToLive, this.#things.shortest ?? SHORTEST))
     try {
       await this.#inTime('set', writing)
     } catch (error) {

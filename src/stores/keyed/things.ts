@@ -22,6 +22,14 @@ export interface KeyedThings {
   set(name: string, value: KeptValue, timeToLive: Duration): Promise<void>
   /** Twice is not an error. */
   delete(name: string): Promise<void>
+  /** Moves the deadline alone, and never creates. Without it a touch is a `get` and a `set`. */
+  readonly touch?: ((name: string, timeToLive: Duration, record: SessionRecord) => Promise<void>) | undefined
+  /** When a value was last used, as far as the place knows: a touch of its own leaves the record as it was. */
+  readonly usedAt?: ((value: KeptValue, idleTimeout: Duration, now: number) => number) | undefined
+  /** Whether the name of a new record is free without a look. */
+  readonly isNewFree?: boolean | undefined
+  /** The shortest time to live that the place is given, in milliseconds. Default: a second, for some count in seconds. */
+  readonly shortest?: Duration | undefined
   /** The times of a value that was not written by Latchkey; `undefined` where it is no session. Without this there are none. */
   outsideTimes?(value: KeptValue, now: number): OutsideTimes | undefined
 }

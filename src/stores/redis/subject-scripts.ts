@@ -21,6 +21,19 @@ settle(KEYS[1], leaving)
 return answer
 `)
 
+/** ARGV[3]: a handle. The one session that has it, as its member and its fields; it answers as soon as that is met. */
+export const FIND = new Script(`${MEMBERS}
+local found, dead, _, members = sessions(KEYS[1], ARGV[2])
+for _, it in ipairs(found) do
+  if it.h == ARGV[3] then return { 'done', { member(it.key), redis.call('HGETALL', it.key) } } end
+end
+if members then return again(members) end
+local leaving = {}
+bury(dead, leaving)
+settle(KEYS[1], leaving)
+return { 'done' }
+`)
+
 /** How many there are. */
 export const COUNT = new Script(`${MEMBERS}
 local found, dead, _, members = sessions(KEYS[1], ARGV[2])

@@ -5,7 +5,7 @@ import type { Commands } from './commands.js'
 import { fieldsOf, recordIn } from './layout.js'
 import type { Answer, Members } from './members.js'
 import { dataArguments } from './patch.js'
-import { COUNT, LIST, REVOKE, REVOKE_ALL, UPDATE_ALL } from './subject-scripts.js'
+import { COUNT, FIND, LIST, REVOKE, REVOKE_ALL, UPDATE_ALL } from './subject-scripts.js'
 
 /** The sessions of a subject: the verbs of the ability `by-subject`. */
 export class Subjects {
@@ -19,8 +19,12 @@ export class Subjects {
 
   async list(subject: string): Promise<readonly SessionRecord[]> {
     const [, ...found] = await this.#see(subject, (keys) => this.#commands.runTwice(LIST, keys, [subject]))
-    const records = (found as [string, unknown][]).map(([member, reply]) => readable(tagOf(subject) + member, reply))
-    return records.filter((record) => record !== undefined).toSorted(inOrderOfSignIn)
+    return recordsIn(subject, found).toSorted(inOrderOfSignIn)
+  }
+
+  async find(subject: string, handle: string): Promise<SessionRecord | undefined> {
+    const [, ...found] = await this.#see(subject, (keys) => this.#commands.runTwice(FIND, keys, [subject, handle]))
+    return recordsIn(subject, found)[0]
   }
 
   async count(subject: string): Promise<number> {
@@ -55,6 +59,12 @@ export class Subjects {
     const tag = tagOf(subject)
     return this.#members.see(tag, (members) => run([this.#commands.index(tag), ...members]))
   }
+}
+
+/** The records that a script answered, each as its member and its fields. */
+function recordsIn(subject: string, found: readonly unknown[]): readonly SessionRecord[] {
+  const records = (found as [string, unknown][]).map(([member, reply]) => readable(tagOf(subject) + member, reply))
+  return records.filter((record) => record !== undefined)
 }
 
 function readable(key: string, reply: unknown): SessionRecord | undefined {

@@ -29,6 +29,7 @@ export type Statement =
   | 'touch'
   | 'delete'
   | 'list'
+  | 'find'
   | 'count'
   | 'revoke'
   | 'revokeAll'
@@ -50,6 +51,7 @@ export function statements(name: string): Readonly<Record<Statement, string>> {
   const isWritable = `${isLive} AND format = ${RECORD_FORMAT}`
   const isVersion = 'version = ifnull(?, version)'
   const isOf = 'subject = ? AND moved IS NULL AND ends_at > ?'
+  const isText = `'blob' NOT IN (${LISTED.replace(/\w+/g, 'typeof($&)')})`
   const patch = `
     data = json_patch(data, ?), version = version + 1,
     last_seen_at = max(last_seen_at, ifnull(?, last_seen_at)),
@@ -65,8 +67,8 @@ export function statements(name: string): Readonly<Record<Statement, string>> {
       ends_at = min(max(last_seen_at, ?) + idle_timeout, expires_at) WHERE ${isWritable}`,
     delete: `DELETE FROM ${table} WHERE ${isLive}`,
 
-    list: `SELECT ${read(LISTED)}, ${DATA} FROM ${table}
-      WHERE ${isOf} AND 'blob' NOT IN (${LISTED.replace(/\w+/g, 'typeof($&)')}) ORDER BY ${IN_ORDER_OF_SIGN_IN}`,
+    list: `SELECT ${read(LISTED)}, ${DATA} FROM ${table} WHERE ${isOf} AND ${isText} ORDER BY ${IN_ORDER_OF_SIGN_IN}`,
+    find: `SELECT ${read(LISTED)}, ${DATA} FROM ${table} WHERE ${isOf} AND handle = ? AND ${isText}`,
     count: `SELECT count(*) AS count FROM ${table} WHERE ${isOf}`,
     revoke: `DELETE FROM ${table} WHERE ${isOf} AND handle = ?`,
     revokeAll: `DELETE FROM ${table} WHERE ${isOf} AND handle IS NOT ? RETURNING ${HANDLE}`,

@@ -14,7 +14,7 @@ import { keeps, refused, type Suite, together } from './suite.js'
 
 /** Each ability and the methods that it stands for. */
 const METHODS: Readonly<Record<Ability, readonly string[]>> = {
-  'by-subject': ['list', 'count', 'revoke', 'revokeAll', 'updateAll'],
+  'by-subject': ['list', 'find', 'count', 'revoke', 'revokeAll', 'updateAll'],
   rotating: ['rotate', 'confirm'],
   sweeping: ['sweep'],
   probing: ['probe'],

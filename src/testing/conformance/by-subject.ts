@@ -197,6 +197,51 @@ export function bySubject(suite: Suite<SessionStore & BySubject>): void {
     await lists(store, SAME_TAG[1], [two[1]])
   })
 
+  suite.test('find gives the session of that subject with that handle, as it is now', async ({ store, clock }) => {
+    const [one, two] = [signedIn(clock, 'ann', { device: 'phone', ip: '::1' }), signedIn(clock, 'ann')]
+    for (const record of [one, two]) await store.create(record)
+    assert.deepEqual(await store.find('ann', one.handle), one)
+    clock.advance(minutes(1))
+    await store.update(one.key, patchOf([['a', '1']], { remove: ['userId'] }))
+    assert.deepEqual(await store.find('ann', one.handle), { ...one, version: 2, data: new Map([['a', '1']]) })
+    assert.deepEqual(await store.find('ann', two.handle), two)
+  })
+
+  suite.test('find gives nothing for a handle that the subject does not have', async ({ store, clock }) => {
+    const [ann, bob] = [signedIn(clock, 'ann', { handle: 'Abcdefghijklmnop' }), signedIn(clock, 'bob')]
+    const [anonymous, ...same] = [newRecord(clock), ...SAME_TAG.map((subject) => signedIn(clock, subject))]
+    for (const record of [ann, bob, anonymous, ...same]) await store.create(record)
+    const others = [bob.handle, anonymous.handle, 'abcdefghijklmnop', 'Abcdefghijklmno', 'Abcdefghijklmnopq']
+    for (const handle of ['', '*', ann.key, ...others]) assert.equal(await store.find('ann', handle), undefined)
+    assert.equal(await store.find(SAME_TAG[0], same[1]!.handle), undefined)
+    assert.equal(await store.find('nobody', ann.handle), undefined)
+  })
+
+  suite.test('find gives nothing for a session that is over', async ({ store, clock }) => {
+    const [deleted, expired, alive] = [
+      signedIn(clock, 'ann'),
+      signedIn(clock, 'ann', { idleTimeout: 1 }),
+      signedIn(clock, 'ann'),
+    ]
+    for (const record of [deleted, expired, alive]) await store.create(record)
+    await store.delete(deleted.key)
+    assert.deepEqual(await store.find('ann', expired.handle), expired)
+    clock.advance(1)
+    for (const { handle } of [deleted, expired]) assert.equal(await store.find('ann', handle), undefined)
+    await store.revoke('ann', alive.handle)
+    assert.equal(await store.find('ann', alive.handle), undefined)
+  })
+
+  suite.test('changing what was found changes nothing that is kept', async ({ store, clock }) => {
+    const record = signedIn(clock, 'ann')
+    await store.create(record)
+    const found = await store.find('ann', record.handle)
+    assert.ok(found)
+    for (const field of Object.keys(found)) if (field !== 'data') Reflect.set(found, field, 'spoilt')
+    spoil(() => (found.data as Map<string, string>).set('a', 'spoilt'))
+    await lists(store, 'ann', [record])
+  })
+
   suite.test('changing what was listed changes nothing that is kept', async ({ store, clock }) => {
     const record = signedIn(clock, 'ann', { device: 'phone', ip: '::1' })
     await store.create(record)

@@ -14,7 +14,10 @@ interface Area {
   readonly builtins?: readonly string[]
 }
 
-/** The rules of the house: core ← http ← nest, core ← stores, testing → core, observe → core. */
+/**
+ * The rules of the house: core ← http ← nest, core ← stores, http and stores ← express-session, testing → core, observe →
+ * core, passport → http.
+ */
 const areas: Readonly<Record<string, Area>> = {
   core: { ours: ['core'], packages: [], optional: [], builtins: ['node:crypto'] },
   http: { ours: ['core', 'http'], packages: ['bowser'], optional: ['express', 'fastify'] },
@@ -24,7 +27,10 @@ const areas: Readonly<Record<string, Area>> = {
     packages: ['@nestjs/common', '@nestjs/core', 'rxjs'],
     optional: ['fastify'],
   },
+  // The drop-in: a door that takes the stores of others as they are.
+  'express-session': { ours: ['core', 'http', 'stores', 'express-session'], packages: [], optional: ['express'] },
   stores: { ours: ['core', 'stores'], packages: [], optional: ['redis', 'ioredis'] },
+  passport: { ours: ['core', 'http', 'passport'], packages: [], optional: [] },
   observe: { ours: ['core', 'observe'], packages: ['@opentelemetry/api'], optional: [] },
   testing: { ours: ['core', 'testing'], packages: [], optional: [] },
   // src/index.ts, the Nest face.
@@ -65,7 +71,8 @@ function areaOf(file: string): string {
 /** A store and the folder beside it know no other store. What is common to several is in `keyed`. */
 function isSameStore(file: string, target: string): boolean {
   const store = (path: string): string | undefined => /^src\/stores\/([^/.]+)/.exec(path)?.[1]
-  return [undefined, 'keyed', store(file)].includes(store(target))
+  const isDropIn = areaOf(file) === 'express-session' && store(target) === 'express'
+  return isDropIn || [undefined, 'keyed', store(file)].includes(store(target))
 }
 
 /** Found by the compiler's own parser: declarations, `import()`, `require`, and `import()` in types. */

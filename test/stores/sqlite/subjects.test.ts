@@ -27,7 +27,7 @@ describe.each(drivers)('on $name, the SQLite store', ({ driver: Database }) => {
   })
 
   test('finds what belongs to a subject by an index', () => {
-    for (const name of ['list', 'count', 'revoke', 'revokeAll', 'updateAll', 'others', 'evict'] as const) {
+    for (const name of ['list', 'find', 'count', 'revoke', 'revokeAll', 'updateAll', 'others', 'evict'] as const) {
       expect(planOf(name)).toContain('SEARCH latchkey_sessions USING INDEX latchkey_sessions_subject (subject=?)')
       expect(planOf(name)).not.toContain('SCAN latchkey_sessions')
     }

@@ -123,6 +123,7 @@ function verbsOf(good: SoundStore): Verbs {
     rotate: (key, newKey, patch) => good.rotate(key, newKey, patch),
     confirm: (key, formerKey, goodUntil) => good.confirm(key, formerKey, goodUntil),
     list: (subject) => good.list(subject),
+    find: (subject, handle) => good.find(subject, handle),
     count: (subject) => good.count(subject),
     revoke: (subject, handle) => good.revoke(subject, handle),
     revokeAll: (subject, exceptHandle) => good.revokeAll(subject, exceptHandle),

@@ -194,6 +194,40 @@ export const bySubjectFaults: readonly BrokenStore[] = [
   ),
 ]
 
+const FOUND = 'find gives the session of that subject with that handle, as it is now'
+const NOT_FOUND = 'find gives nothing for a handle that the subject does not have'
+const FOUND_OVER = 'find gives nothing for a session that is over'
+
+/** Faults of find. */
+export const findFaults: readonly BrokenStore[] = [
+  remembering('finds what it was handed', FOUND, (_good, ever) => ({
+    find: (subject, handle) => ever.find((record) => record.subject === subject && record.handle === handle),
+  })),
+  broken('finds the first session of a subject', FOUND, (good) => ({ find: (subject) => good.list(subject)[0] })),
+  broken('finds handles without regard to case', NOT_FOUND, (good) => ({
+    find: (subject, handle) => good.list(subject).find((each) => each.handle.toLowerCase() === handle.toLowerCase()),
+  })),
+  remembering('finds the sessions of others', NOT_FOUND, (good, ever) => ({
+    find: (_subject, handle) => {
+      const record = ever.find((each) => each.handle === handle)
+      return record && good.record(record.key)
+    },
+  })),
+  remembering('finds what has expired', FOUND_OVER, (good, ever) => ({
+    find: (subject, handle) =>
+      good.find(subject, handle) ??
+      ever.find((record) => record.subject === subject && record.handle === handle && record.idleTimeout === 1),
+  })),
+  remembering(
+    'hands out the record that it keeps',
+    'changing what was found changes nothing that is kept',
+    (good, ever) => ({
+      find: (subject, handle) => ever.find((record) => record.subject === subject && record.handle === handle),
+      list: (subject) => living(good, subject, ever).map(({ key }) => ever.find((record) => record.key === key)!),
+    }),
+  ),
+]
+
 const ONCE = 'a session that has a new id is in the list once, as it is now'
 
 /** Faults of an index that does not follow a record to its new key. */

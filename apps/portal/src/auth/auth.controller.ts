@@ -7,6 +7,7 @@ import {
   HttpStatus,
   Inject,
   ParseBoolPipe,
+  ParseEnumPipe,
   Post,
   Req,
   Session,
@@ -14,7 +15,7 @@ import {
 } from '@nestjs/common'
 import { AuthGuard } from '@nestjs/passport'
 import { ThrottlerGuard } from '@nestjs/throttler'
-import { CurrentUser, SessionAuthGuard, type Session as UserSession } from 'latchkey'
+import { CurrentUser, type Session as UserSession, type Transport } from 'latchkey'
 import type { PublicUser } from '../users/user.entity.js'
 import { AuthService } from './auth.service.js'
 // oxlint-disable-next-line typescript/consistent-type-imports -- the pipe reads the class from the parameter's metadata
@@ -24,6 +25,13 @@ import type { AuthenticatedRequest, SessionUser } from './session-data.js'
 const optionalBoolean = new ParseBoolPipe({
   optional: true,
   exceptionFactory: () => new BadRequestException(['remember must be a boolean value']),
+})
+
+const TRANSPORTS = { cookie: 'cookie', bearer: 'bearer' } as const
+
+const optionalTransport = new ParseEnumPipe(TRANSPORTS, {
+  optional: true,
+  exceptionFactory: () => new BadRequestException(['transport must be cookie or bearer']),
 })
 
 @Controller('auth')
@@ -41,11 +49,14 @@ export class AuthController {
   @Post('login')
   async login(
     @Req() request: AuthenticatedRequest,
+    @Session() session: UserSession,
     @Body('remember', optionalBoolean) remember?: boolean | null,
+    @Body('transport', optionalTransport) transport?: Transport | null,
   ): Promise<object> {
     const { user } = request
-    await this.authService.signIn(request, user, remember ?? false)
-    return { message: 'Login successful', user: { id: user.id, email: user.email, name: user.name } }
+    await this.authService.signIn(request, user, { remember: remember ?? false, transport: transport ?? 'cookie' })
+    const answer = { message: 'Login successful', user: { id: user.id, email: user.email, name: user.name } }
+    return transport === 'bearer' ? { ...answer, token: await session.token() } : answer
   }
 
   @HttpCode(HttpStatus.OK)
@@ -55,7 +66,7 @@ export class AuthController {
     return { message: 'Logout successful' }
   }
 
-  @UseGuards(SessionAuthGuard)
+  @UseGuards(AuthGuard(['jwt', 'session']))
   @Get('profile')
   getProfile(@CurrentUser() user: SessionUser): object {
     return { user }

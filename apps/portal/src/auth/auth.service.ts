@@ -1,6 +1,6 @@
 import { BadRequestException, ConflictException, Inject, Injectable, UnauthorizedException } from '@nestjs/common'
 import { isEmail } from 'class-validator'
-import { SessionService, type Session } from 'latchkey'
+import { SessionService, type LoginOptions, type Session } from 'latchkey'
 import { normaliseEmail, publicUser, type PublicUser, type User } from '../users/user.entity.js'
 import { UsersService } from '../users/users.service.js'
 import type { ChangePasswordDto } from './change-password.dto.js'
@@ -40,8 +40,8 @@ export class AuthService {
    * @throws UnauthorizedException if the password was changed while this sign-in was under way: the change ended the
    *   sessions that it met, and this one was not there yet.
    */
-  async signIn(request: object, user: User, remember: boolean): Promise<void> {
-    await this.sessions.login(request, user, { remember })
+  async signIn(request: object, user: User, options: LoginOptions): Promise<void> {
+    await this.sessions.login(request, user, options)
     try {
       const { passwordHash } = (await this.users.findById(user.id)) ?? {}
       if (passwordHash !== user.passwordHash) throw new UnauthorizedException('The password was changed meanwhile')

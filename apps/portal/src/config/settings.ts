@@ -10,6 +10,8 @@ export interface Settings {
   readonly port: number
   /** Always there in production. In development one is made and kept, if there is none. */
   readonly sessionSecret: string | undefined
+  /** What JWTs are signed with. Without it that comes of the secret of the sessions. */
+  readonly jwtSecret: string | undefined
   /** Where sessions are kept; in SQLite without it. */
   readonly redisUrl: string | undefined
   /** Where users are kept; in SQLite without it. */
@@ -40,11 +42,13 @@ const DATA_FOLDER = fileURLToPath(new URL('../../data', import.meta.url))
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
   const given = (name: string): string | undefined => environment[name]?.trim() || undefined
   const mode = oneOf('NODE_ENV', given('NODE_ENV'), ['development', 'production', 'test'] as const)
+  const sessionSecret = secretOf(given('SESSION_SECRET'), mode)
   return {
     adapter: oneOf('ADAPTER', given('ADAPTER')?.toLowerCase(), ['express', 'fastify'] as const),
     host: given('HOST') ?? '0.0.0.0',
     port: portOf(given('PORT')),
-    sessionSecret: secretOf(given('SESSION_SECRET'), mode),
+    sessionSecret,
+    jwtSecret: jwtSecretOf(given('JWT_SECRET'), sessionSecret, mode),
     redisUrl: urlOf('REDIS_URL', given('REDIS_URL'), ['redis:', 'rediss:']),
     databaseUrl: urlOf('DATABASE_URL', given('DATABASE_URL'), ['postgres:', 'postgresql:']),
     trustProxy: proxiesOf(given('TRUST_PROXY')),
@@ -75,6 +79,17 @@ function secretOf(value: string | undefined, mode: string): string | undefined {
   throw new SettingsError(
     'SESSION_SECRET is not set. In production it must be: `openssl rand -base64 32` makes one, and it stays the same from start to start.',
   )
+}
+
+/** One that leaks must not be the other. Neither is shown. */
+function jwtSecretOf(value: string | undefined, sessionSecret: string | undefined, mode: string): string | undefined {
+  if (value === undefined) return undefined
+  const mend = 'Give it one of its own: `openssl rand -base64 32` makes one.'
+  if (sessionSecret?.split(',').some((secret) => secret.trim() === value)) {
+    throw new SettingsError(`JWT_SECRET is a secret of SESSION_SECRET. ${mend}`)
+  }
+  if (mode !== 'production' || value.length >= 32) return value
+  throw new SettingsError(`JWT_SECRET has ${value.length} characters. In production it must have at least 32. ${mend}`)
 }
 
 /** Of a URL nothing is shown: it may hold a password. */

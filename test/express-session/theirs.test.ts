@@ -1,0 +1,103 @@
+import { createRequire } from 'node:module'
+import type { RequestListener } from 'node:http'
+import session, { type SessionOptions } from 'latchkey/express-session'
+import { describe, expect, test } from 'vitest'
+import { body, listening, secret, site, type SiteHandler, type SiteRequest } from './support.js'
+
+// Not its types: they would give req.session a second one.
+const theirs = createRequire(import.meta.url)('express-session') as (options: object) => RequestListener & {
+  (request: unknown, response: unknown, next: () => void): void
+}
+
+const options = { resave: false, saveUninitialized: false, cookie: { maxAge: 60_000 } } satisfies SessionOptions
+
+const visit: SiteHandler = ({ session }, response) => {
+  session['views'] = Number(session['views'] ?? 0) + 1
+  response.end(`${String(session['views'])} ${session.cookie.originalMaxAge}`)
+}
+
+/** An application on express-session itself. */
+function theirSite(given: object, handler = visit): Promise<string> {
+  const middleware = theirs({ secret, ...options, ...given })
+  return listening((request, response) =>
+    middleware(request, response, () => void handler(request as SiteRequest, response)),
+  )
+}
+
+async function ask(
+  base: string,
+  cookie: string | undefined,
+  path = '/',
+): Promise<{ text: string; cookie: string | undefined }> {
+  const response = await fetch(base + path, cookie === undefined ? {} : { headers: { cookie } })
+  const [line] = response.headers.getSetCookie()
+  return { text: await response.text(), cookie: line?.split(';')[0] ?? cookie }
+}
+
+describe('express-session and the drop-in on one store', () => {
+  test('each goes on with the sessions of the other: cookie, data and length', async () => {
+    const store = new session.MemoryStore()
+    const old = await theirSite({ store })
+    const { base } = await site({ store, ...options }, visit)
+    let { cookie } = await ask(old, undefined)
+    for (const [from, views] of [
+      [base, 2],
+      [old, 3],
+      [base, 4],
+      [base, 5],
+      [old, 6],
+    ] as const) {
+      const answered = await ask(from, cookie)
+      expect(answered.text).toBe(`${views} 60000`)
+      cookie = answered.cookie
+    }
+    const begun = await ask(base, undefined)
+    expect((await ask(old, begun.cookie)).text).toBe('2 60000')
+  })
+
+  test('a session whose cookie goes with the browser stays one', async () => {
+    const store = new session.MemoryStore()
+    const old = await theirSite({ store, cookie: {} })
+    const { base } = await site({ store, ...options, cookie: {} }, visit)
+    const { cookie } = await ask(old, undefined)
+    expect((await ask(base, cookie)).text).toBe('2 null')
+    expect((await ask(old, cookie)).text).toBe('3 null')
+  })
+
+  test('a session of express-session that is used lives on, also past the end that it had', async () => {
+    const store = new session.MemoryStore()
+    const old = await theirSite({ store, cookie: { maxAge: 400 } })
+    const { base } = await site({ store, ...options, cookie: { maxAge: 400 }, rolling: true }, visit)
+    const { cookie } = await ask(old, undefined)
+    for (let views = 2; views <= 5; views++) {
+      await new Promise((resolve) => setTimeout(resolve, 150))
+      expect((await ask(base, cookie)).text).toBe(`${views} 400`)
+    }
+  })
+
+  test('what either ends is dead for both', async () => {
+    const store = new session.MemoryStore()
+    const leave: SiteHandler = (request, response) =>
+      request.url === '/out' ? request.session.destroy(() => response.end('out')) : visit(request, response)
+    const old = await theirSite({ store }, leave)
+    const { base } = await site({ store, ...options }, leave)
+    for (const [one, other] of [
+      [old, base],
+      [base, old],
+    ] as const) {
+      const { cookie } = await ask(one, undefined)
+      expect((await ask(other, cookie, '/out')).text).toBe('out')
+      expect((await ask(one, cookie)).text).toBe('1 60000')
+    }
+  })
+
+  test("a session of express-session's that can't be read counts as absent, and is told of", async () => {
+    const store = new session.MemoryStore()
+    const { browser, events } = await site({ store, ...options }, visit)
+    await browser.get('/')
+    const { sessions } = store as unknown as { sessions: Record<string, string> }
+    for (const sid of Object.keys(sessions)) sessions[sid] = '{"views":7}'
+    expect(await body(browser.get('/'))).toBe('1 60000')
+    expect(events.map(({ type }) => type)).toContain('record-unreadable')
+  })
+})
