@@ -93,11 +93,7 @@ export class SessionService {
    *
    * @param current - the session that is marked as the present one
    */
-  find(
-    subject: unknown,
-    handle: string,
-    current?: Pick<SessionVerbs, 'handle'>,
-  ): Promise<SessionInfo | undefined> {
+  find(subject: unknown, handle: string, current?: Pick<SessionVerbs, 'handle'>): Promise<SessionInfo | undefined> {
     return this.#door.engine.subjects.find(subject, handle, current?.handle).catch(rethrow)
   }
 

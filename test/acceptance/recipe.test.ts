@@ -11,7 +11,7 @@ import {
   UseGuards,
   type Type,
 } from '@nestjs/common'
-import { Cache, CACHE_MANAGER, minutes, SessionAuthGuard } from 'latchkey'
+import { CACHE_MANAGER, type Cache, minutes, SessionAuthGuard } from 'latchkey'
 import { describe, expect, test } from 'vitest'
 import { everywhereInNest, type NestScene, type StartNest } from './everywhere-nest.js'
 

@@ -35,7 +35,14 @@ describe('the sessions of a subject', () => {
     async (verb) => {
       const { engine, store, events } = setUp()
       store.failWith(new Error('down'))
-      const call = { list: [1], find: [1, 'h'], count: [1], revoke: [1, 'h'], revokeAll: [1], updateAll: [1, { a: 1 }] }[verb]
+      const call = {
+        list: [1],
+        find: [1, 'h'],
+        count: [1],
+        revoke: [1, 'h'],
+        revokeAll: [1],
+        updateAll: [1, { a: 1 }],
+      }[verb]
       if (verb === 'updateAll') store.failWith(new Error('down'), ['updateAll'])
       await expect((engine.subjects[verb] as (...args: unknown[]) => Promise<unknown>)(...call)).rejects.toThrow(
         `did not ${verb}.`,

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CookieAgent } from 'latchkey/testing'
-import ts from 'typescript'
+import type ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { startRedis, type RedisServer } from '../support/redis-server.js'
 import { complaints, programOf, strict } from './support/compile.js'
@@ -133,7 +133,7 @@ const options: ts.CompilerOptions = {
 
 const changed = (text: string): string => CHANGES.reduce((done, [from, to]) => done.replace(from, to), text)
 
-describe("the recipe's own files, with only their import lines changed", () => {
+describe("the recipe's own files, with only their import lines changed", { timeout: 180_000 }, () => {
   const folder = join(nest12, 'recipe')
   const names = readdirSync(SOURCES)
   let redis: RedisServer

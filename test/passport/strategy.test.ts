@@ -34,7 +34,7 @@ async function start(
     response.end()
   })
   app.get('/logout', (request, response) => {
-    request.session.destroy(() => response.end())
+    void request.session.destroy(() => response.end())
   })
   more(app)
   const guard = passport.authenticate(strategies, { session: false }) as RequestHandler
