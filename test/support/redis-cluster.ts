@@ -195,9 +195,9 @@ async function idOf(server: RedisServer): Promise<string> {
 }
 
 async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
-  for (let attempt = 0; attempt < 1500; attempt++) {
+  for (let attempt = 0; attempt < 2500; attempt++) {
     if (await isSo()) return
     await wait(10)
   }
-  throw new Error(`Within 15 s it did not come about that ${what}`)
+  throw new Error(`Within 25 s it did not come about that ${what}`)
 }

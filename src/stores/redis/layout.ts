@@ -124,6 +124,7 @@ export function recordIn(key: string, fields: Fields): SessionRecord {
   const { handle, code, numbers } = headOf(fields)
   const { ip, device } = originOf(fields, code)
   const former = fields.get('k')
+  const adopted = fields.get('f')
   const data = new Map<string, string>()
   for (const [field, value] of fields) {
     if (field.startsWith(':')) data.set(field.slice(1), value)
@@ -144,7 +145,7 @@ export function recordIn(key: string, fields: Fields): SessionRecord {
     device,
     ip,
     formerKey: former === undefined || former.length === key.length ? former : tagIn(key) + former,
-    adopted: fields.get('f'),
+    ...(adopted === undefined ? undefined : { adopted }),
     data,
   }
 }
