@@ -73,7 +73,7 @@ export class Door {
     this.#onStoreDown = resolveStoreDown(onStoreDown)
     this.#fresh = callable('fresh', fresh)
     this.#routes = routes
-    this.#log = new LogLines(log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`))))
+    this.#log = new LogLines(log)
     this.#trustProxy = trustProxy
     this.engine = new SessionEngine({
       ...engineOptions,
@@ -225,14 +225,12 @@ export class Door {
 
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
   answerLost(error: unknown): void {
-    const line = `An answer could not be sent, and its connection was closed. Cause: ${text(error)}`
-    this.#log.write(line, { level: 'error', type: 'answer-lost' })
+    this.#log.answerLost(error)
   }
 
   /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
   refused(error: unknown): void {
-    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
-    this.#log.write(line, { level: 'error', type: 'option-failed' })
+    this.#log.refused(error)
   }
 
   /** Nothing is lost by it, and it may come with every request. */

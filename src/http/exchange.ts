@@ -10,7 +10,7 @@ import type { Awaitable } from '../core/store.js'
 import { isTokenShaped } from '../core/token.js'
 import { UnavailableSession } from '../core/unavailable-session.js'
 import { clientOf } from './client.js'
-import { cookieName, cookieValues, setCookieText } from './cookie-text.js'
+import { cookieName, cookieValues, MAX_COOKIES, setCookieText } from './cookie-text.js'
 import { isHttps, isStateChanging } from './cross-site.js'
 import type { Door } from './door.js'
 import type { ExchangeView } from './explain.js'
@@ -19,9 +19,6 @@ import type { HeadChanges } from './head.js'
 import { isHeadHeld, type HeadKeeper } from './hold.js'
 import { Objections } from './objections.js'
 import type { Transport } from './options.js'
-
-/** How many cookies of our name are looked at: a stale one may stand before the good one. */
-const MAX_COOKIES = 3
 
 /** Where a request says whether it came over HTTPS: Express's and Fastify's requests know of proxies. */
 export interface ConnectionFacts {
