@@ -7,9 +7,6 @@ export const ID_LENGTH = 51
 /** Length of the tag that an id and its key begin with. */
 export const TAG_LENGTH = 8
 
-/** Length of a key: the tag and a SHA-256 in 43 characters, base64url. */
-export const KEY_LENGTH = 51
-
 /**
  * A new id: the secret in the cookie. Its tag is derived from the subject, so that all sessions of one subject share a
  * Redis Cluster slot; an anonymous session's tag is random.

@@ -22,7 +22,7 @@ export function assertFits({ options }: SessionContext, data: EncodedData, befor
 }
 
 /** How many bytes data take, as `maxBytes` counts them: their keys and their encoded values in UTF-8. */
-export function sizeOf(data: EncodedData): number {
+function sizeOf(data: EncodedData): number {
   let size = 0
   for (const [key, encoded] of data) size += sizeOfEntry(key, encoded)
   return size

@@ -8,7 +8,7 @@ import { Countdown } from '../http/countdown.js'
 import { failureOf } from '../http/failure.js'
 import type { CookieSecret } from '../http/foreign-cookie.js'
 import { holdHead } from '../http/hold.js'
-import { LogLines, text } from '../http/log.js'
+import { LogLines } from '../http/log.js'
 import { asTheirs } from '../stores/express/as-theirs.js'
 import type { ExpressStore } from '../stores/express.js'
 import type { CookieOptions } from './cookie.js'
@@ -52,7 +52,7 @@ export class SessionDoor {
     const options = resolveOptions(given)
     this.options = options
     const { log } = given
-    this.#log = new LogLines(log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`))))
+    this.#log = new LogLines(log)
     const store = given.store ?? new MemoryStore()
     const isOurs = isLatchkeyStore(store)
     const { onEvent } = options.engine
@@ -133,14 +133,12 @@ export class SessionDoor {
 
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
   answerLost(error: unknown): void {
-    const line = `An answer could not be sent, and its connection was closed. Cause: ${text(error)}`
-    this.#log.write(line, { level: 'error', type: 'answer-lost' })
+    this.#log.answerLost(error)
   }
 
   /** Tells the log of an error that is none of ours, such as one of the option `genid`, for which a request was refused. */
   refused(error: unknown): void {
-    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
-    this.#log.write(line, { level: 'error', type: 'option-failed' })
+    this.#log.refused(error)
   }
 
   close(): Promise<void> {
@@ -188,7 +186,7 @@ export class SessionDoor {
 }
 
 /** Whether a store is one of Latchkey's. Those of express-session may have a method `load`, too. */
-export function isLatchkeyStore(store: object): store is SessionStore {
+function isLatchkeyStore(store: object): store is SessionStore {
   return (store as Partial<SessionStore>).abilities instanceof Set
 }
 

@@ -7,7 +7,7 @@ import { SessionError } from '../core/errors.js'
 import type { OpenSession } from '../core/open-session.js'
 import type { VerbCallback } from '../core/session.js'
 import type { Awaitable } from '../core/store.js'
-import { deviceLabel } from '../http/device.js'
+import { clientOf } from '../http/client.js'
 import { failureOf, type Failure } from '../http/failure.js'
 import { expressCookieValue, type CookieSecret } from '../http/foreign-cookie.js'
 import type { HeadChanges } from '../http/head.js'
@@ -78,9 +78,7 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
   }
 
   get client(): Client {
-    const { ip, socket, headers } = this.request
-    const address = typeof ip === 'string' ? ip : socket.remoteAddress
-    return { device: deviceLabel(headers['user-agent']), ip: address }
+    return clientOf(this.request, this.request)
   }
 
   assertReachable(): void {

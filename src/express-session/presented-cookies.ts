@@ -1,10 +1,7 @@
 import type { SessionEngine } from '../core/engine.js'
-import { cookieValues } from '../http/cookie-text.js'
+import { cookieValues, MAX_COOKIES } from '../http/cookie-text.js'
 import { readExpressCookie, type CookieSecret, type ForeignCookie } from '../http/foreign-cookie.js'
 import type { DropInRequest } from './door.js'
-
-/** How many cookies of our name are looked at: a stale one may stand before the good one. */
-const MAX_COOKIES = 3
 
 /** The ids that a request brings, in their order. */
 export interface Presented {

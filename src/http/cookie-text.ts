@@ -5,6 +5,9 @@ const SPACE = 0x20
 const TAB = 0x09
 const EQUALS = 0x3d
 
+/** How many cookies of our name are looked at: a stale one may stand before the good one. */
+export const MAX_COOKIES = 3
+
 /**
  * The values of all cookies of one name in a Cookie header, in their order, each value once, at most `max`. A name
  * matches exactly, case and all; only spaces and tabs around names and values are passed over.

@@ -22,6 +22,7 @@ import {
   type SessionOptions,
   type Transport,
 } from './options.js'
+import { exchangeOf, showSession } from './shown-session.js'
 
 /** How each platform is told that the proxy in front of it can be trusted. */
 export const TRUST_PROXY = {
@@ -33,13 +34,6 @@ export const TRUST_PROXY = {
 /** What is used of Fastify's reply, which keeps the headers until it is sent. */
 export interface KeptHeaders {
   getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>
-}
-
-const EXCHANGE = Symbol('latchkey.exchange')
-
-/** A request that may have come through a door. */
-interface Visited {
-  [EXCHANGE]?: Exchange
 }
 
 /** What is the same on every platform: it opens the session of a raw request and holds the head of its answer. */
@@ -76,7 +70,7 @@ export class Door {
     this.#onStoreDown = resolveStoreDown(onStoreDown)
     this.#fresh = callable('fresh', fresh)
     this.#routes = routes
-    this.#log = new LogLines(log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`))))
+    this.#log = new LogLines(log)
     this.#trustProxy = trustProxy
     this.engine = new SessionEngine({
       ...engineOptions,
@@ -103,15 +97,14 @@ export class Door {
     next: () => void,
     kept?: KeptHeaders,
   ): void {
-    const visited = request as IncomingMessage & Visited
-    if (visited[EXCHANGE]) {
-      if (visited[EXCHANGE].door !== this) this.#passedOver()
+    const earlier = exchangeOf(request)
+    if (earlier) {
+      if (earlier.door !== this) this.#passedOver()
       return next()
     }
     const exchange = new Exchange(this, request, response, connection)
-    visited[EXCHANGE] = exchange
     this.#heads.begin()
-    showSession(request)
+    showSession(request, exchange)
     let opened
     try {
       opened = exchange.open()
@@ -230,14 +223,12 @@ export class Door {
 
   /** Tells the log of an answer that could not be sent, whose handler was no longer there to be told. */
   answerLost(error: unknown): void {
-    const line = `An answer could not be sent, and its connection was closed. Cause: ${text(error)}`
-    this.#log.write(line, { level: 'error', type: 'answer-lost' })
+    this.#log.answerLost(error)
   }
 
   /** Tells the log of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
   refused(error: unknown): void {
-    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
-    this.#log.write(line, { level: 'error', type: 'option-failed' })
+    this.#log.refused(error)
   }
 
   /** Nothing is lost by it, and it may come with every request. */
@@ -273,80 +264,3 @@ const NO_CHOICES: RouteChoices = { storeDown: false, crossSite: false, fresh: fa
 
 /** How long closing waits for requests that are under way, in milliseconds. */
 const CLOSE_WITHIN = 5000
-
-/** The exchange of a raw request, if it came through a door. */
-export function exchangeOf(request: object): Exchange | undefined {
-  return (request as Visited)[EXCHANGE]
-}
-
-/** The exchange of a request as its platform gives it: Fastify's has Node's own inside. */
-export function exchangeBehind(request: unknown): Exchange | undefined {
-  if (typeof request !== 'object' || request === null) return undefined
-  const { raw } = request as { readonly raw?: unknown }
-  return exchangeOf(request) ?? (typeof raw === 'object' && raw !== null ? exchangeOf(raw) : undefined)
-}
-
-/**
- * Ends the session, as code that knows cookie-session expects of `req.session = null`. It is done when the answer leaves.
- *
- * @throws SessionError `VALUE_NOT_STORABLE` for anything but `null` and `undefined`: another object could not be saved.
- */
-export function assignSession(exchange: Exchange | undefined, value: unknown): void {
-  if (value !== null && value !== undefined) {
-    throw new SessionError(
-      'VALUE_NOT_STORABLE',
-      'The session of a request was replaced by another object, which would not be saved. Assign to its properties instead.',
-    )
-  }
-  void exchange?.session?.destroy()
-}
-
-/**
- * Gives a request its `session`. Where the platform has put a prototype between the request and Node's class, as Express
- * does, it is put on the class, once, for the reason that methods.ts names. Other requests of that class have none, and
- * take whatever somebody else puts there.
- */
-function showSession(request: IncomingMessage): void {
-  const prototype = Object.getPrototypeOf(request) as object
-  if (Object.hasOwn(prototype, 'constructor') || Object.hasOwn(request, 'session') || !isShared(prototype)) {
-    Object.defineProperty(request, 'session', SESSION_PROPERTY)
-  }
-}
-
-/** Whether requests with this prototype have `session` from their class, from now on at the latest. */
-function isShared(prototype: object): boolean {
-  const known = SHARED.get(prototype)
-  if (known !== undefined) return known
-  let owner: object | null = prototype
-  while (owner !== null && !Object.hasOwn(owner, 'session') && !Object.hasOwn(owner, 'constructor')) {
-    owner = Object.getPrototypeOf(owner) as object | null
-  }
-  if (owner === null) return false
-  if (!('session' in owner) && Object.isExtensible(owner)) {
-    Object.defineProperty(owner, 'session', SESSION_PROPERTY)
-    SHARING.add(owner)
-  }
-  const isOurs = SHARING.has(owner)
-  SHARED.set(prototype, isOurs)
-  return isOurs
-}
-
-/** The classes that have it. */
-const SHARING = new WeakSet<object>()
-
-/** What is known of the prototypes of platforms. */
-const SHARED = new WeakMap<object, boolean>()
-
-/** One descriptor for all requests: the session is looked up, so that `regenerate` can put another one in its place. */
-const SESSION_PROPERTY: PropertyDescriptor & ThisType<Visited> = {
-  configurable: true,
-  enumerable: true,
-  get() {
-    return this[EXCHANGE]?.session
-  },
-  set(value: unknown) {
-    const exchange = this[EXCHANGE]
-    if (exchange) assignSession(exchange, value)
-    else Object.defineProperty(this, 'session', { configurable: true, enumerable: true, writable: true, value })
-  },
-}

@@ -9,9 +9,9 @@ import type { SignInOptions } from '../core/sign-in.js'
 import type { Awaitable } from '../core/store.js'
 import { isTokenShaped } from '../core/token.js'
 import { UnavailableSession } from '../core/unavailable-session.js'
-import { cookieName, cookieValues, setCookieText } from './cookie-text.js'
+import { clientOf } from './client.js'
+import { cookieName, cookieValues, MAX_COOKIES, setCookieText } from './cookie-text.js'
 import { isHttps, isStateChanging } from './cross-site.js'
-import { deviceLabel } from './device.js'
 import type { Door } from './door.js'
 import type { ExchangeView } from './explain.js'
 import { failureOf, isAnswered, type Failure } from './failure.js'
@@ -19,12 +19,6 @@ import type { HeadChanges } from './head.js'
 import { isHeadHeld, type HeadKeeper } from './hold.js'
 import { Objections } from './objections.js'
 import type { Transport } from './options.js'
-
-/** How many cookies of our name are looked at: a stale one may stand before the good one. */
-const MAX_COOKIES = 3
-
-/** No address is longer, not even one with a zone or a port. */
-const MAX_ADDRESS = 64
 
 /** Where a request says whether it came over HTTPS: Express's and Fastify's requests know of proxies. */
 export interface ConnectionFacts {
@@ -126,11 +120,7 @@ export class Exchange implements Carrier, HeadKeeper {
   }
 
   get client(): Client {
-    const { ip, socket } = this.#connection
-    const address = typeof ip === 'string' ? ip : (socket as { remoteAddress?: string } | undefined)?.remoteAddress
-    // Behind a proxy that passes on what a client says of itself it may be any text.
-    const isTooLong = address !== undefined && address.length > MAX_ADDRESS
-    return { device: deviceLabel(this.#request.headers['user-agent']), ip: isTooLong ? undefined : plain(address) }
+    return clientOf(this.#request, this.#connection)
   }
 
   /**
@@ -336,11 +326,6 @@ const NO_TOKENS: readonly string[] = []
 function notInUse(transport: unknown): SessionError {
   const name = shown(transport)
   return invalid(`A login asked for the transport ${name}, which is not in use. Add it to the option \`transports\`.`)
-}
-
-/** An IPv4 address that a socket for both kinds shows as one of IPv6 (RFC 4291, section 2.5.5.2) as people know it. */
-function plain(address: string | undefined): string | undefined {
-  return address?.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
 
 /** The token of an Authorization header, if it has the form of ours; a JWT or another scheme is somebody else's. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Finding, OpenSession } from '../core/open-session.js'
 import { isTokenShaped } from '../core/token.js'
-import { exchangeBehind, type Door } from './door.js'
+import type { Door } from './door.js'
+import { exchangeBehind } from './shown-session.js'
 
 /**
  * Why a request has a session, or none.

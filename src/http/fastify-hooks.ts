@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { invalid } from '../core/options.js'
 import type { Session } from '../core/session.js'
-import { assignSession, exchangeOf, type Door } from './door.js'
+import type { Door } from './door.js'
+import { assignSession, exchangeOf } from './shown-session.js'
 
 /**
  * Opens the session of every request of this instance, and shows it on the request.

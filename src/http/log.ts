@@ -68,8 +68,9 @@ export class LogLines {
   /** By type and code: one fault must not hide another. */
   readonly #last = new Map<string, { readonly at: number; more: number }>()
 
-  constructor(log: SessionLog) {
-    this.#log = log
+  /** @param log - the option of that name; `undefined` is `console.warn`, `false` is silence */
+  constructor(log: SessionLog | false | undefined) {
+    this.#log = log === false ? () => {} : (log ?? ((line) => console.warn(`[latchkey] ${line}`)))
   }
 
   /** Writes the line of an event, if it has one and it is time for it. */
@@ -78,6 +79,18 @@ export class LogLines {
     if (message === undefined) return
     const [level, line] = message
     this.seldom(line, { level, type: event.type, ...fieldsOf(event) })
+  }
+
+  /** Tells of an answer that could not be sent, whose handler was no longer there to be told. */
+  answerLost(error: unknown): void {
+    const line = `An answer could not be sent, and its connection was closed. Cause: ${text(error)}`
+    this.write(line, { level: 'error', type: 'answer-lost' })
+  }
+
+  /** Tells of an error that is none of ours, such as one of the option `subject`, for which a request was refused. */
+  refused(error: unknown): void {
+    const line = `A session was not saved, and the client was told so. Cause: ${text(error)}`
+    this.write(line, { level: 'error', type: 'option-failed' })
   }
 
   /** Writes a line if it is time for one of its type and code. */

@@ -7,9 +7,9 @@ import {
   type HttpException,
 } from '@nestjs/common'
 import { Reflector } from '@nestjs/core'
-import { exchangeBehind } from '../http/door.js'
 import type { Exchange } from '../http/exchange.js'
 import type { Objections, StoreDownPolicy } from '../http/objections.js'
+import { exchangeBehind } from '../http/shown-session.js'
 import { FRESH_SESSION, ON_STORE_DOWN, SKIP_CSRF } from './session.constants.js'
 import { asHttp, SessionStoreUnavailableException } from './session.exceptions.js'
 import { exchangeIn, type SessionRequest } from './session.request.js'

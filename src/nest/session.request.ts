@@ -1,8 +1,8 @@
 import type { ExecutionContext } from '@nestjs/common'
 import { SessionError } from '../core/errors.js'
 import type { Session } from '../core/session.js'
-import { exchangeBehind } from '../http/door.js'
 import type { Exchange } from '../http/exchange.js'
+import { exchangeBehind } from '../http/shown-session.js'
 
 /** A request as guards and decorators see it. */
 export interface SessionRequest {

@@ -2,9 +2,9 @@ import { SessionError } from '../core/errors.js'
 import type { Session } from '../core/session.js'
 import type { Awaitable } from '../core/store.js'
 import { subjectText } from '../core/subject.js'
-import { exchangeBehind } from '../http/door.js'
 import type { Exchange } from '../http/exchange.js'
 import { failureOf } from '../http/failure.js'
+import { exchangeBehind } from '../http/shown-session.js'
 import { recipeUser } from '../http/user.js'
 
 /** The session that a {@link SessionStrategy} asks about its user. */

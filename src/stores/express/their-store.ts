@@ -75,9 +75,9 @@ export class TheirStore implements KeyedThings {
    */
   outsideTimes({ cookie }: KeptValue, now: number): OutsideTimes | undefined {
     if (typeof cookie !== 'object' || cookie === null) return undefined
-    const { expires, originalMaxAge } = cookie as { readonly expires?: unknown; readonly originalMaxAge?: unknown }
+    const { originalMaxAge } = cookie as { readonly originalMaxAge?: unknown }
     const idleTimeout = typeof originalMaxAge === 'number' && originalMaxAge >= 1 ? Math.ceil(originalMaxAge) : ONE_DAY
-    const end = new Date((expires ?? NaN) as string).getTime()
+    const end = endOf(cookie)
     if (this.#options.isTheirs) return rollingTimes(idleTimeout, end, now)
     const expiresAt = end > now ? end : now + idleTimeout
     // Its last use is not known: half of the time is left, so that the next request notes its own.
