@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import type { Awaitable } from '../core/store.js'
@@ -32,6 +33,8 @@ type Call = readonly [method: Method, args: readonly unknown[]]
  */
 export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
   const held = response as HeldResponse
+  // What is handed in for a request that becomes a WebSocket is often no response at all: it has no head to hold.
+  if (typeof (response as Partial<ServerResponse>).on !== 'function') return keeper.headGone()
   const hold = new Hold(held, keeper, takeMethods(response))
   held[TAKER] = hold
   // A client that left while the session was loaded is gone already. In HTTP/2 only `closed` says so.
@@ -74,6 +77,10 @@ class Hold implements Taker {
   #isRefused = false
   /** What somebody else had put in the place of a property that looks sent. */
   #replaced: PropertyDescriptorMap | undefined
+  /** What it looks like while it waits. */
+  #looks: PropertyDescriptorMap = LOOKS_SENT
+  /** Who waited for "drain" before it did, where listeners are kept elsewhere; see {@link LISTENS}. */
+  #listening: readonly unknown[] | undefined
 
   constructor(response: HeldResponse, keeper: HeadKeeper, originals: Methods) {
     this.#response = response
@@ -94,7 +101,7 @@ class Hold implements Taker {
     if (method === 'write' || method === 'end') this.#refuseChunk(method, args[0])
     switch (this.#state) {
       case 'held':
-        return this.#firstCall(method, args)
+        return method === 'flushHeaders' ? this.#flushFirst(args) : this.#firstCall(method, args)
       case 'open':
         if (method !== 'end' || this.#isEnded) return this.#original(method, args)
         this.#isEnded = true
@@ -111,6 +118,12 @@ class Hold implements Taker {
     this.#isClosed = true
     if (!this.#isEnded && !this.#isRefused) this.#settleUnseen()
     this.#keeper.headGone()
+  }
+
+  /** As Node does it, so that a `writeHead` that somebody has put on the response later is asked before the body comes. */
+  #flushFirst(args: readonly unknown[]): unknown {
+    if (Object.hasOwn(this.#response, 'writeHead')) this.#response.writeHead(this.#response.statusCode)
+    return this.#state === 'held' ? this.#firstCall('flushHeaders', args) : this.call('flushHeaders', args)
   }
 
   #firstCall(method: Method, args: readonly unknown[]): unknown {
@@ -133,8 +146,12 @@ class Hold implements Taker {
     // In HTTP/2 there is no message, and asking for one gives a warning: there it is no property of the response itself.
     const message = Object.hasOwn(this.#response, 'statusMessage') ? this.#response.statusMessage : ''
     this.#status = { code: this.#response.statusCode, message }
-    this.#replaced = ownPropertiesOf(this.#response, LOOKS_SENT)
-    Object.defineProperties(this.#response, LOOKS_SENT)
+    if (Object.hasOwn(this.#response, 'on')) {
+      this.#looks = LISTENS
+      this.#listening = this.#response.rawListeners('drain')
+    }
+    this.#replaced = ownPropertiesOf(this.#response, this.#looks)
+    Object.defineProperties(this.#response, this.#looks)
     this.#await(settled)
     return this.#enqueue(method, args)
   }
@@ -193,7 +210,18 @@ class Hold implements Taker {
       return this.#cutOff(error)
     }
     // `write` answered false while it waited, so somebody may wait for this.
-    if (flows && !this.#isEnded) this.#response.emit('drain')
+    if ((flows || this.#listening) && !this.#isEnded) this.#response.emit('drain')
+    this.#listenElsewhere()
+  }
+
+  /** Who began to wait meanwhile waits from now on where it would have. */
+  #listenElsewhere(): void {
+    if (!this.#listening) return
+    for (const listener of this.#response.rawListeners('drain') as (() => void)[]) {
+      if (this.#listening.includes(listener)) continue
+      this.#response.removeListener('drain', listener)
+      this.#response.on('drain', listener)
+    }
   }
 
   /** @param head - the call that would have sent the head: headers that it brings may matter to the refusal, too */
@@ -273,7 +301,7 @@ class Hold implements Taker {
   #looksAsItIs(): void {
     if (!this.#status) return
     const response = this.#response as unknown as Record<string, unknown>
-    for (const name of Object.keys(LOOKS_SENT)) delete response[name]
+    for (const name of Object.keys(this.#looks)) delete response[name]
     if (this.#replaced) Object.defineProperties(this.#response, this.#replaced)
     this.#response.statusCode = this.#status.code
     if (this.#status.message) this.#response.statusMessage = this.#status.message
@@ -308,7 +336,20 @@ const LOOKS_SENT: PropertyDescriptorMap = {
   appendHeader: refusing('append'),
   setHeaders: refusing('set'),
   removeHeader: refusing('remove'),
+  // Who finds no head yet asks for one by this, as older middleware does that compresses. It is on its way.
+  _implicitHeader: { configurable: true, value: noop },
 }
+
+/**
+ * The same of a response whose `on` somebody has put there: one that is compressed keeps who waits for "drain" for the stream
+ * that it writes to, which knows nothing of what waits here.
+ */
+const LISTENS: PropertyDescriptorMap = {
+  ...LOOKS_SENT,
+  on: { configurable: true, writable: true, value: EventEmitter.prototype.on },
+}
+
+function noop(): void {}
 
 /** A method that fails as Node's does once the head has left. */
 function refusing(verb: string): PropertyDescriptor {
