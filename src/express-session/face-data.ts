@@ -57,7 +57,11 @@ function isPlain(value: unknown, depth: number): boolean {
   if (typeof value === 'number') return Number.isFinite(value)
   if (typeof value === 'string' || typeof value === 'boolean' || value === null || value === undefined) return true
   if (typeof value !== 'object' || depth > 20) return false
-  if (Array.isArray(value)) return value.every((item) => item !== undefined && isPlain(item, depth + 1))
+  if (Array.isArray(value)) {
+    // `every` would pass over a hole.
+    for (const item of value as unknown[]) if (item === undefined || !isPlain(item, depth + 1)) return false
+    return true
+  }
   if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
   for (const name of Object.keys(value)) {
     if (!isPlain((value as Record<string, unknown>)[name], depth + 1)) return false
@@ -78,7 +82,7 @@ function plain(value: unknown, ancestors: readonly object[]): unknown {
   const path = [...ancestors, value]
   const { toJSON } = value as { readonly toJSON?: unknown }
   if (typeof toJSON === 'function') return plain(toJSON.call(value), path)
-  if (Array.isArray(value)) return value.map((item) => plain(item, path) ?? null)
+  if (Array.isArray(value)) return Array.from(value, (item) => plain(item, path) ?? null)
   const copy: Record<string, unknown> = {}
   for (const [name, item] of Object.entries(value)) defineData(copy, name, plain(item, path))
   return copy
