@@ -1,4 +1,5 @@
 import { defineData } from '../core/codec.js'
+import type { DataNames } from '../stores/express/options.js'
 import type { Session } from './session.js'
 
 /** Names that the engine's session has for itself, and data of express-session may have: they are kept with a `~` before. */
@@ -29,6 +30,16 @@ export function keptName(name: string): string {
 /** The property of a name that {@link keptName} gave. */
 export function shownName(name: string): string {
   return name.startsWith('~') ? name.slice(1) : name
+}
+
+/** How a store of express-session names the data: as it does. Attributes of the cookie keep the name that nobody there looks for. */
+export const THEIR_NAMES: DataNames = {
+  there: (name) => (isCookieKey(name) ? name : shownName(name)),
+  here: (name) => (name === 'cookie' || isCookieKey(name) ? name : keptName(name)),
+}
+
+function isCookieKey(name: string): boolean {
+  return name.endsWith(COOKIE_KEY) && /^~+cookie$/.test(name)
 }
 
 /** Gives a session its data, as the engine holds them. Names that a session has for itself are passed over, as they always were. */
