@@ -172,10 +172,8 @@ export class SessionDoor {
     )
   }
 
-  /** A WebSocket server gives an object that sends nothing: then there is no head to wait for, and no cookie can be set. */
   #letIn(exchange: SessionExchange, response: ServerResponse, next: () => void): void {
-    if (typeof (response as Partial<ServerResponse>).on === 'function') holdHead(response, exchange)
-    else exchange.headGone()
+    holdHead(response, exchange)
     next()
   }
 

@@ -34,8 +34,8 @@ export interface ResolvedExpressStoreOptions {
 
 /** How data of a record are named in a place, and the other way round. */
 export interface DataNames {
-  there(name: string): string
-  here(name: string): string
+  readonly there: (name: string) => string
+  readonly here: (name: string) => string
 }
 
 /**
