@@ -3,24 +3,24 @@ import type { Duration } from '../core/duration.js'
 /** The attributes of a cookie, and how long it lasts. */
 export interface CookieOptions {
   /** Milliseconds; `null` for a cookie that goes with the browser. Default: `null`. */
-  readonly maxAge?: number | null | undefined
+  maxAge?: number | null | undefined
   /** The end as a date. Of `maxAge` and `expires` the one given last counts. */
-  readonly expires?: Date | null | false | undefined
+  expires?: Date | null | false | undefined
   /** Default: `/`. Requests for other paths get no session. */
-  readonly path?: string | undefined
-  readonly domain?: string | undefined
+  path?: string | undefined
+  domain?: string | undefined
   /** Default: `true`. */
-  readonly httpOnly?: boolean | undefined
+  httpOnly?: boolean | undefined
   /** `auto`: by the connection. Default: `false`. */
-  readonly secure?: boolean | 'auto' | undefined
+  secure?: boolean | 'auto' | undefined
   /** `true` is `strict`; `auto` is `none` on a secure connection and `lax` on any other. Default: `false`, no attribute. */
-  readonly sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto' | undefined
-  readonly partitioned?: boolean | undefined
-  readonly priority?: 'low' | 'medium' | 'high' | undefined
+  sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto' | undefined
+  partitioned?: boolean | undefined
+  priority?: 'low' | 'medium' | 'high' | undefined
   /** Passed over: the cookie is signed always. */
-  readonly signed?: boolean | undefined
+  signed?: boolean | undefined
   /** What encodes the value. Default: `encodeURIComponent`. */
-  readonly encode?: ((value: string) => string) | undefined
+  encode?: ((value: string) => string) | undefined
 }
 
 /** What a {@link Cookie} shows of itself as JSON, and what a store of express-session keeps of it. */

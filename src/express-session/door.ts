@@ -13,6 +13,7 @@ import { asTheirs } from '../stores/express/as-theirs.js'
 import type { ExpressStore } from '../stores/express.js'
 import type { CookieOptions } from './cookie.js'
 import { SessionExchange } from './exchange.js'
+import { THEIR_NAMES } from './face-data.js'
 import { ownIds, plainIds } from './ids.js'
 import { MemoryStore } from './memory-store.js'
 import { resolveOptions, type ResolvedOptions, type SessionOptions } from './options.js'
@@ -59,7 +60,7 @@ export class SessionDoor {
     this.engine = new SessionEngine(
       {
         ...options.engine,
-        store: isOurs ? store : asTheirs(store, attributesOf(options), options.engine.clock),
+        store: isOurs ? store : asTheirs(store, attributesOf(options), THEIR_NAMES, options.engine.clock),
         storeTimeout: options.engine.storeTimeout ?? (isOurs ? undefined : PATIENCE),
         // It signs no cookie of this door.
         secret: ['unused: cookies are signed as express-session does it'],

@@ -1,4 +1,5 @@
 import { defineData } from '../core/codec.js'
+import type { DataNames } from '../stores/express/options.js'
 import type { Session } from './session.js'
 
 /** Names that the engine's session has for itself, and data of express-session may have: they are kept with a `~` before. */
@@ -31,6 +32,16 @@ export function shownName(name: string): string {
   return name.startsWith('~') ? name.slice(1) : name
 }
 
+/** How a store of express-session names the data: as it does. Attributes of the cookie keep the name that nobody there looks for. */
+export const THEIR_NAMES: DataNames = {
+  there: (name) => (isCookieKey(name) ? name : shownName(name)),
+  here: (name) => (name === 'cookie' || isCookieKey(name) ? name : keptName(name)),
+}
+
+function isCookieKey(name: string): boolean {
+  return name.endsWith(COOKIE_KEY) && /^~+cookie$/.test(name)
+}
+
 /** Gives a session its data, as the engine holds them. Names that a session has for itself are passed over, as they always were. */
 export function showData(session: Session, held: object): void {
   for (const [name, value] of Object.entries(held)) {
@@ -57,7 +68,11 @@ function isPlain(value: unknown, depth: number): boolean {
   if (typeof value === 'number') return Number.isFinite(value)
   if (typeof value === 'string' || typeof value === 'boolean' || value === null || value === undefined) return true
   if (typeof value !== 'object' || depth > 20) return false
-  if (Array.isArray(value)) return value.every((item) => item !== undefined && isPlain(item, depth + 1))
+  if (Array.isArray(value)) {
+    // `every` would pass over a hole.
+    for (const item of value as unknown[]) if (item === undefined || !isPlain(item, depth + 1)) return false
+    return true
+  }
   if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
   for (const name of Object.keys(value)) {
     if (!isPlain((value as Record<string, unknown>)[name], depth + 1)) return false
@@ -78,7 +93,7 @@ function plain(value: unknown, ancestors: readonly object[]): unknown {
   const path = [...ancestors, value]
   const { toJSON } = value as { readonly toJSON?: unknown }
   if (typeof toJSON === 'function') return plain(toJSON.call(value), path)
-  if (Array.isArray(value)) return value.map((item) => plain(item, path) ?? null)
+  if (Array.isArray(value)) return Array.from(value, (item) => plain(item, path) ?? null)
   const copy: Record<string, unknown> = {}
   for (const [name, item] of Object.entries(value)) defineData(copy, name, plain(item, path))
   return copy

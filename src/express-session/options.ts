@@ -32,32 +32,32 @@ export interface SessionOptions extends Pick<EngineOptions, (typeof ENGINE_OPTIO
    * What signs the cookie, or several, newest first: the first signs, all verify. Strings are not split at commas. Default:
    * `req.secret`, as cookie-parser leaves it there.
    */
-  readonly secret?: CookieSecret | readonly CookieSecret[] | undefined
+  secret?: CookieSecret | readonly CookieSecret[] | undefined
   /**
    * Where sessions are kept: a store of Latchkey, or any store for express-session, which goes on keeping its own ids and
    * records. Default: a {@link MemoryStore}.
    */
-  readonly store?: SessionStore | ExpressStore | undefined
+  store?: SessionStore | ExpressStore | undefined
   /** The attributes of the cookie, or a function that answers those for a request. */
-  readonly cookie?: CookieOptions | ((request: Request) => CookieOptions) | undefined
+  cookie?: CookieOptions | ((request: Request) => CookieOptions) | undefined
   /** Makes an id. On a store of Latchkey it is what comes after the first eight characters of the id. Default: 256 random bits. */
-  readonly genid?: ((request: Request) => string) | undefined
+  genid?: ((request: Request) => string) | undefined
   /** The name of the cookie. Default: `connect.sid`. */
-  readonly name?: string | undefined
+  name?: string | undefined
   /** The older name of `name`. */
-  readonly key?: string | undefined
+  key?: string | undefined
   /** Whether `X-Forwarded-Proto` says if a connection is secure. Default: what Express's `trust proxy` says. */
-  readonly proxy?: boolean | undefined
+  proxy?: boolean | undefined
   /** Whether each request is noted as use of its session. What did not change is never written anew. Default: `true`, with a warning. */
-  readonly resave?: boolean | undefined
+  resave?: boolean | undefined
   /** Whether each answer sends the cookie anew, so that it ends `maxAge` after the last answer. Default: `false`. */
-  readonly rolling?: boolean | undefined
+  rolling?: boolean | undefined
   /** Whether a session that is new and empty is stored. Default: `true`, with a warning. */
-  readonly saveUninitialized?: boolean | undefined
+  saveUninitialized?: boolean | undefined
   /** What `req.session = null` and `delete req.session` do: `keep` leaves the session as it was stored, `destroy` ends it. Default: `keep`. */
-  readonly unset?: 'destroy' | 'keep' | undefined
+  unset?: 'destroy' | 'keep' | undefined
   /** Takes one line for what an operator must see, and the same as fields; `false` for silence. Default: `console.warn` with the line. */
-  readonly log?: SessionLog | false | undefined
+  log?: SessionLog | false | undefined
 }
 
 const OWN_OPTIONS = [

@@ -30,8 +30,11 @@ type Call = readonly [method: Method, args: readonly unknown[]]
 /**
  * Holds the head of a response until the keeper's work is done: whatever would send it (`writeHead`, `write`, `end`,
  * `flushHeaders`) waits and is then done in order. To its callers the response looks sent meanwhile.
+ *
+ * Where a WebSocket server has given an object that is no response, there is no head to hold: nothing reaches the client.
  */
 export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
+  if (typeof (response as Partial<ServerResponse>).on !== 'function') return keeper.headGone()
   const held = response as HeldResponse
   // What is handed in for a request that becomes a WebSocket is often no response at all: it has no head to hold.
   if (typeof (response as Partial<ServerResponse>).on !== 'function') return keeper.headGone()

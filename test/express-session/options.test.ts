@@ -390,6 +390,14 @@ describe.each(kinds)('on $kind', ({ kind, make }) => {
   })
 })
 
+test('the options may be put together step by step, as applications do it', async () => {
+  const options: SessionOptions = { secret, resave: false, saveUninitialized: true, cookie: {} }
+  options.cookie = { maxAge: 60_000 }
+  options.cookie.httpOnly = false
+  options.name = 'sid'
+  expect(await (await site(options)).setCookies()).toEqual([expect.not.stringContaining('HttpOnly')])
+})
+
 test('unset with another value is refused at the start', () => {
   expect(() => session({ secret, unset: 'bogus' as never })).toThrow(/unset.*must/)
 })

@@ -1,5 +1,8 @@
+import type { ServerResponse } from 'node:http'
+import session from 'latchkey/express-session'
+import { CookieAgent } from 'latchkey/testing'
 import { describe, expect, test } from 'vitest'
-import { body, done, kinds, sidIn, site, type SiteHandler } from './support.js'
+import { body, done, kinds, listening, secret, sidIn, site, type SiteHandler, type SiteRequest } from './support.js'
 
 const count: SiteHandler = ({ session }, response) => {
   session['views'] = Number(session['views'] ?? 0) + 1
@@ -64,6 +67,33 @@ describe.each(kinds)('on $kind', ({ make }) => {
     })
     await browser.get('/set')
     expect(await body(browser.get('/'))).toBe('[{"name":"ada"},"abc",null] bigint 5 true')
+  })
+
+  test('req.session keeps a hole of an array as null, as its JSON says', async () => {
+    const { browser } = await site({ store: make() }, ({ session, url }, response) => {
+      if (url === '/set') session['days'] = Object.assign([], { 0: 1, 2: 3 })
+      response.end(JSON.stringify(session['days']))
+    })
+    await browser.get('/set')
+    expect(await body(browser.get('/'))).toBe('[1,null,3]')
+  })
+
+  test('a WebSocket server may give any object as the response: the session is there, and save() stores it', async () => {
+    const middleware = session({ store: make(), secret, resave: false, saveUninitialized: false })
+    const base = await listening((request, response) => {
+      const sent = request.url === '/upgrade' ? {} : response
+      middleware(request, sent as ServerResponse, () => {
+        const held = (request as SiteRequest).session
+        if (request.url === '/set') held['userId'] = 7
+        if (request.url !== '/upgrade') return response.end(JSON.stringify([held['userId'], held['seen'] ?? null]))
+        held['seen'] = true
+        held.save((error) => response.end(error ? 'failed' : String(held['userId'])))
+      })
+    })
+    const browser = new CookieAgent(base)
+    await browser.get('/set')
+    expect(await body(browser.get('/upgrade'))).toBe('7')
+    expect(await body(browser.get('/'))).toBe('[7,true]')
   })
 
   test('req.session refuses a cycle with its path, and the answer says that nothing was saved', async () => {

@@ -64,6 +64,46 @@ describe('express-session and the drop-in on one store', () => {
     expect((await ask(old, cookie)).text).toBe('3 null')
   })
 
+  test('a name that Latchkey has for itself elsewhere is the same value for both', async () => {
+    const store = new session.MemoryStore()
+    const handler: SiteHandler = ({ session, url }, response) => {
+      if (url === '/drop') delete session['token']
+      else if (url !== '/') session['token'] = url
+      response.end(String(session['token']))
+    }
+    const old = await theirSite({ store }, handler)
+    const { base } = await site({ store, ...options }, handler)
+    const { cookie } = await ask(base, undefined, '/first')
+    for (const [writer, reader, path, text] of [
+      [base, old, '/first', '/first'],
+      [old, base, '/second', '/second'],
+      [base, old, '/third', '/third'],
+      [old, base, '/drop', 'undefined'],
+    ] as const) {
+      await ask(writer, cookie, path)
+      expect((await ask(reader, cookie)).text).toBe(text)
+    }
+  })
+
+  test('a length that express-session gives to a session of the drop-in counts', async () => {
+    const store = new session.MemoryStore()
+    const handler: SiteHandler = ({ session, url }, response) => {
+      if (url === '/long') session.cookie.maxAge = 90_000
+      if (url === '/browser') session.cookie.maxAge = null
+      session['seen'] = url
+      response.end(String(session.cookie.originalMaxAge))
+    }
+    const old = await theirSite({ store }, handler)
+    const { base } = await site({ store, ...options }, handler)
+    const { cookie } = await ask(base, undefined)
+    await ask(old, cookie, '/long')
+    expect((await ask(base, cookie)).text).toBe('90000')
+    expect((await ask(old, cookie)).text).toBe('90000')
+    await ask(old, cookie, '/browser')
+    expect((await ask(base, cookie)).text).toBe('null')
+    expect((await ask(old, cookie)).text).toBe('null')
+  })
+
   test('a session of express-session that is used lives on, also past the end that it had', async () => {
     const store = new session.MemoryStore()
     const old = await theirSite({ store, cookie: { maxAge: 400 } })

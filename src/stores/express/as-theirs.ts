@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/expiry.js'
 import type { SessionStore } from '../../core/store.js'
 import { KeyedStore } from '../keyed/keyed-store.js'
-import { checkOptions } from './options.js'
+import { checkOptions, type DataNames } from './options.js'
 import { TheirStore, type ExpressStore } from './their-store.js'
 
 /**
@@ -10,9 +10,15 @@ import { TheirStore, type ExpressStore } from './their-store.js'
  * reads the store has the ids.
  *
  * @param cookie - the attributes of the `cookie` in what is stored
+ * @param names - how express-session names the data
  * @throws SessionError `OPTIONS_INVALID`
  */
-export function asTheirs(store: ExpressStore, cookie: Readonly<Record<string, unknown>>, clock?: Clock): SessionStore {
-  const resolved = { ...checkOptions(store, { sidOf: (key) => key, cookie, clock }), isTheirs: true }
+export function asTheirs(
+  store: ExpressStore,
+  cookie: Readonly<Record<string, unknown>>,
+  names: DataNames,
+  clock?: Clock,
+): SessionStore {
+  const resolved = { ...checkOptions(store, { sidOf: (key) => key, cookie, clock }), isTheirs: true, names }
   return new KeyedStore(new TheirStore(store, resolved), store, resolved.clock)
 }

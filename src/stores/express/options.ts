@@ -28,6 +28,14 @@ export interface ResolvedExpressStoreOptions {
   readonly clock: Clock
   /** Whether it is used as express-session uses it: ids are the keys, a new one is not looked for, and it touches itself. */
   readonly isTheirs: boolean
+  /** How the data are named there, where that is not as in the record. */
+  readonly names?: DataNames | undefined
+}
+
+/** How data of a record are named in a place, and the other way round. */
+export interface DataNames {
+  readonly there: (name: string) => string
+  readonly here: (name: string) => string
 }
 
 /**

@@ -1,4 +1,5 @@
 import { isPromise } from '../../core/calls.js'
+import { defineData } from '../../core/codec.js'
 import { MAX_DURATION, type Duration } from '../../core/duration.js'
 import { SessionError } from '../../core/errors.js'
 import type { SessionRecord } from '../../core/record.js'
@@ -46,15 +47,18 @@ export class TheirStore implements KeyedThings {
     return this.#options.sidOf(key)
   }
 
-  get(sid: string): Promise<unknown> {
+  async get(sid: string): Promise<unknown> {
     const store = this.#store
-    return this.#asked('get', store.get.length < 2, (callback) => store.get(sid, callback))
+    const value = await this.#asked('get', store.get.length < 2, (callback) => store.get(sid, callback))
+    const { names } = this.#options
+    return names && typeof value === 'object' && value !== null ? renamed(value, names.here) : value
   }
 
   async set(sid: string, value: KeptValue, timeToLive: Duration): Promise<void> {
     const store = this.#store
     const record = this.#options.isTheirs ? (value[MARK] as SessionRecord | undefined) : undefined
-    const session = { cookie: cookieOf(timeToLive, this.#options.cookie, record), ...value }
+    const { cookie, names } = this.#options
+    const session = { cookie: cookieOf(timeToLive, cookie, record), ...(names ? renamed(value, names.there) : value) }
     await this.#asked('set', store.set.length < 3, (callback) => store.set(sid, session, callback))
   }
 
@@ -67,6 +71,14 @@ export class TheirStore implements KeyedThings {
     const store = this.#store
     const session = { cookie: cookieOf(timeToLive, this.#options.cookie, record) }
     await this.#asked('touch', store.touch!.length < 3, (callback) => store.touch!(sid, session, callback))
+  }
+
+  /** A cookie that goes with the browser says nothing of how long. */
+  hasOtherLength({ cookie }: KeptValue, { idleTimeout, persistent }: SessionRecord): boolean {
+    if (!this.#options.isTheirs || typeof cookie !== 'object' || cookie === null) return false
+    const { originalMaxAge } = cookie as { readonly originalMaxAge?: unknown }
+    if (typeof originalMaxAge !== 'number') return originalMaxAge === null && persistent
+    return originalMaxAge >= 1 && (!persistent || Math.ceil(originalMaxAge) !== idleTimeout)
   }
 
   /**
@@ -108,6 +120,12 @@ export class TheirStore implements KeyedThings {
       { cause },
     )
   }
+}
+
+function renamed(value: object, name: (name: string) => string): KeptValue {
+  const answer: Record<string, unknown> = {}
+  for (const [each, item] of Object.entries(value)) defineData(answer, name(each), item)
+  return answer
 }
 
 /** As express-session means it: a session that is used has no other end than that. */

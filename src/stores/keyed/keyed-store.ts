@@ -233,7 +233,13 @@ export class KeyedStore implements SessionStore, Rotating, Probing, Closing {
   }
 
   #withUse(found: SessionRecord | KeptFormer, value: KeptValue, now: number): SessionRecord | KeptFormer {
-    if (!this.#things.usedAt || isKeptFormer(found)) return found
+    if (isKeptFormer(found)) return found
+    const times = this.#things.hasOtherLength?.(value, found) ? this.#things.outsideTimes?.(value, now) : undefined
+    if (times) {
+      const { lastSeenAt, idleTimeout, persistent } = times
+      return { ...found, lastSeenAt, idleTimeout, persistent }
+    }
+    if (!this.#things.usedAt) return found
     const usedAt = this.#things.usedAt(value, found.idleTimeout, now)
     return usedAt > found.lastSeenAt ? { ...found, lastSeenAt: usedAt } : found
   }

@@ -26,6 +26,8 @@ export interface KeyedThings {
   readonly touch?: ((name: string, timeToLive: Duration, record: SessionRecord) => Promise<void>) | undefined
   /** When a value was last used, as far as the place knows: a touch of its own leaves the record as it was. */
   readonly usedAt?: ((value: KeptValue, idleTimeout: Duration, now: number) => number) | undefined
+  /** Whether somebody else has given a value of Latchkey's another length: then its times are those of `outsideTimes`. */
+  hasOtherLength?(value: KeptValue, record: SessionRecord): boolean
   /** Whether the name of a new record is free without a look. */
   readonly isNewFree?: boolean | undefined
   /** The shortest time to live that the place is given, in milliseconds. Default: a second, for some count in seconds. */
