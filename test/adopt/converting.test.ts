@@ -65,6 +65,12 @@ everyLibrary((sides) => {
     expect(await now.store.list('ann')).toMatchObject([{ persistent: false }])
   })
 
+  test('a length beyond all measure is cut to the longest that there is', async () => {
+    const browser = await planted(written({ userId: 'ann' }, { originalMaxAge: Number.MAX_SAFE_INTEGER }))
+    const now = await sides.startNew()
+    expect(await browser.json(now, '/data')).toEqual({ userId: 'ann' })
+  })
+
   test('one without an end anywhere gets that of a new one', async () => {
     const browser = await planted(written({ userId: 'ann' }))
     const now = await sides.startNew()

@@ -1,3 +1,4 @@
+import { MAX_DURATION } from '../../core/duration.js'
 import { SessionError } from '../../core/errors.js'
 import type { ForeignSession } from '../../core/store.js'
 import type { ResolvedAdoptOptions } from './adopt-options.js'
@@ -84,6 +85,7 @@ function timeIn(value: unknown): number | undefined {
   return Number.isNaN(time) ? undefined : time
 }
 
+/** No longer than any session lives: what is added to the time of day stays a whole number. */
 function numberIn(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined
+  return typeof value === 'number' && value > 0 ? Math.min(value, MAX_DURATION) : undefined
 }
