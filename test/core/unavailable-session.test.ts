@@ -25,9 +25,10 @@ test('it has an id and a handle of no session, the same each time, and to read t
 
 test('a value of undefined is nothing that could be lost, another one is', () => {
   const open = unavailable()
-  open.session['userId'] = undefined
+  const session: Record<string, unknown> = open.session as never
+  session['userId'] = undefined
   expect(open.isUsed).toBe(false)
-  open.session['userId'] = null
+  session['userId'] = null
   expect(open.isUsed).toBe(true)
   expect(() => open.commit()).toThrow(error)
 })

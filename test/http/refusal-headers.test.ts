@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express'
+import type { SessionOptions } from 'latchkey/express'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { CookieAgent, FailingStore } from 'latchkey/testing'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -14,7 +15,7 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
   afterEach(() => app.close())
 
   /** An application in which something before the sessions sets a header, as CORS does. */
-  async function start(): Promise<CookieAgent> {
+  async function start(options: Partial<SessionOptions> = {}): Promise<CookieAgent> {
     store = new FailingStore(new MemoryStore())
     const cors: RequestHandler = (request, response, next) => {
       const allowed = request.headers['x-allowed']
@@ -24,7 +25,7 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
       next()
     }
     app = await platform.start(
-      { secret, store, log: false, trustedOrigins: [trusted] },
+      { secret, store, log: false, trustedOrigins: [trusted], ...options },
       {
         'GET /set': ({ session }) => void (session['count'] = Number(session['count'] ?? 0) + 1),
         'POST /set': ({ session }) => void (session['count'] = 1),
@@ -86,6 +87,13 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
     }
     expect(await asked(trusted)).toEqual([503, trusted, 'true', 'Accept-Encoding, Origin'])
     expect(await asked('https://other.example.com')).toEqual([503, null, null, 'Accept-Encoding'])
+  })
+
+  test('are there without a check of origins too', async () => {
+    const browser = await start({ csrf: false, trustedOrigins: undefined })
+    store.failWith(new Error('away'))
+    const { status, headers } = await browser.get('/set', { headers: { origin: trusted } })
+    expect([status, headers.get('access-control-allow-origin')]).toEqual([503, null])
   })
 
   test('leave what CORS has decided before', async () => {

@@ -134,7 +134,7 @@ everywhere(({ platform, start, store: kind }) => {
       const usual = 'has no cookie sessionId. The browser has none, it has expired there, or fetch was called without'
       expect((await why()).text).toContain(usual)
       expect((await why({ 'sec-fetch-site': 'same-site' })).text).toContain(usual)
-      const text = async (options: Options, headers: Readonly<Record<string, string>>) =>
+      const text = async (options: NonNullable<Options>, headers: Readonly<Record<string, string>>) =>
         ((await json(fetch(`${(await again(options)).base}/why`, { headers }))) as Explanation).text
       expect(await text({ cookie: { path: '/app' } }, {})).toContain('or its path is not under /app, or fetch')
       const framed = { 'sec-fetch-site': 'cross-site', 'x-forwarded-proto': 'https' }
@@ -168,6 +168,9 @@ everywhere(({ platform, start, store: kind }) => {
       expect(await reason(cookies.base, { authorization: authorization.replace(' ', '  ') })).toBe('bearer-not-enabled')
       expect(await reason(cookies.base, { authorization: 'Bearer a.b.c' })).toBe('no-cookie')
       expect(await reason(both.app.base, {})).toBe('no-cookie')
+      expect(await reason(both.app.base, { authorization: authorization.replace('Bearer', 'Digest') })).toBe(
+        'no-cookie',
+      )
       expect(await reason(both.app.base, { authorization: 'Bearer a.b.c' })).toBe('bearer-not-ours')
       expect(await reason(both.app.base, { authorization })).toBe('no-record')
       expect(await reason(alone.base, {})).toBe('no-bearer')
@@ -329,6 +332,7 @@ everywhere(({ platform, start, store: kind }) => {
 test.each([
   ['a request that came through no door', {}],
   ['nothing', undefined],
+  ['null', null],
   ['null inside', { raw: null }],
 ])('%s is told so', (_what, request) => {
   const explanation = explainOnExpress(request as object)
