@@ -14,10 +14,9 @@ test('the plugin says its name and the versions of Fastify that it is for', asyn
   await app.register(sessions, options)
   expect(app.hasPlugin('latchkey')).toBe(true)
   expect(app.printPlugins()).toMatch(/latchkey/)
-  expect((sessions as unknown as Record<symbol, unknown>)[Symbol.for('plugin-meta')]).toEqual({
-    name: 'latchkey',
-    fastify: '5.x',
-  })
+  const said = sessions as unknown as Readonly<Record<symbol, unknown>>
+  expect(said[Symbol.for('fastify.display-name')]).toBe('latchkey')
+  expect(said[Symbol.for('plugin-meta')]).toEqual({ name: 'latchkey', fastify: '5.x' })
 })
 
 test('a second one on the same instance is refused, with what to do', async () => {
