@@ -54,11 +54,28 @@ describe('a store that only fails', () => {
     vi.advanceTimersByTime(50)
     expect(await loadFails(it)).toMatchObject({
       code: 'STORE_UNAVAILABLE',
-      message: expect.stringMatching(/was not asked to load: it has been down for 0\.\d s/) as string,
+      message: expect.stringMatching(
+        /was not asked to load: it has been down for 0\.1 s\. It is tried again in the background\. Nothing was half saved\.$/,
+      ) as string,
     })
     expect(it.store.calls.load).toBe(5)
     expect(it.told).toHaveLength(6)
     expect(it.calls.downFor).toBe(50)
+  })
+
+  test.each(['list', 'count'] as const)('is not asked any more after five failures to %s either', async (verb) => {
+    const it = setUp()
+    it.store.failWith(new Error('away'))
+    for (let count = 0; count < 5; count++) {
+      await expect(it.calls.bySubject(verb, (store) => store[verb]('subject') as never)).rejects.toThrow(verb)
+    }
+    expect(it.calls.downFor).toBe(0)
+  })
+
+  test('is up for a check that it answers with what it can not read', async () => {
+    const it = setUp()
+    it.store.failWith(new SessionError('RECORD_UNREADABLE', 'of a newer format'), ['load'])
+    await expect(it.calls.check()).resolves.toBeUndefined()
   })
 
   test('counts as failing when calls that were made together are late together', async () => {

@@ -104,6 +104,7 @@ describe('an end in the past', () => {
     expect(visit.tokenChange).toBe('clear')
     expect(events.at(-1)).toEqual({ type: 'expired', handle, reason: 'lifetime' })
     expect(await engine.read(id)).toBeUndefined()
+    expect(visit.isStored).toBe(false)
   })
 })
 

@@ -74,11 +74,12 @@ describe('a duration', () => {
     'lifetime',
     'touchInterval',
     'storeTimeout',
+    'startTimeout',
     'rotateEvery',
     'rotationGrace',
     'rememberFor',
   ])('(%s) is a number of milliseconds from 1 to a longest one, and is rounded', (name) => {
-    const max = name === 'storeTimeout' ? 2 ** 31 - 1 : 36_500 * 24 * 3_600_000
+    const max = name === 'storeTimeout' || name === 'startTimeout' ? 2 ** 31 - 1 : 36_500 * 24 * 3_600_000
     for (const value of [1, max]) expect(resolve({ [name]: value })).toMatchObject({ [name]: value })
     expect(resolve({ [name]: 1.6 })).toMatchObject({ [name]: 2 })
     for (const value of [0, 0.9, -1, max + 1, Infinity, Number.NaN, '5', null]) {
@@ -92,6 +93,26 @@ describe('a duration', () => {
 })
 
 describe('a choice', () => {
+  test('(startWithoutStore) is true or false', () => {
+    for (const value of [true, false]) {
+      expect(resolve({ startWithoutStore: value })).toMatchObject({ startWithoutStore: value })
+    }
+    for (const value of ['yes', 1, null]) {
+      expect(() => resolve({ startWithoutStore: value })).toThrow(
+        refused(/^startWithoutStore is .*\. Give true or false\.$/),
+      )
+    }
+  })
+
+  test('of 1 byte as maxBytes is the smallest', () => {
+    expect(resolve({ maxBytes: 1 })).toMatchObject({ maxBytes: 1 })
+    expect(() => resolve({ maxBytes: 0 })).toThrow(refused(/^maxBytes is 0\./))
+  })
+
+  test('of null as metrics is none', () => {
+    expect(() => resolve({ metrics: null })).toThrow(refused(/^metrics is null without the method storeCall\./))
+  })
+
   test.each([
     ['onLimit', ['evict-oldest', 'refuse'], /^onLimit is "never"\. Give 'evict-oldest' or 'refuse'\./],
     ['onReuse', ['report', 'revoke'], /^onReuse is "never"\. Give 'report' or 'revoke'\./],

@@ -54,7 +54,9 @@ describe('bad input: more data than maxBytes', () => {
       })
       expect(store.calls).toMatchObject({ create: 1, update: 0 })
       expect((await kept()).sessions).toBe(1)
-      expect(lines).toEqual([expect.stringMatching(/65537 bytes.* 65536 of `maxBytes`.*"a" with 65537\./)])
+      expect(lines).toEqual([
+        expect.stringMatching(/65537 bytes.* 65536 of `maxBytes`.*"a" with 65537\..*or raise `maxBytes`\./),
+      ])
     })
 
     test('bytes count, not characters', async () => {

@@ -55,6 +55,7 @@ describe('the answer in the place of another', () => {
       'Accept-Ranges': 'bytes',
       Trailer: 'x',
       Link: '</a>',
+      'Content-X-Content-Security-Policy': 'x',
     }
     const kept = {
       'Content-Security-Policy': "default-src 'self'",
@@ -64,6 +65,16 @@ describe('the answer in the place of another', () => {
       'X-Etag': '1',
       'X-Location': '1',
       Linked: '1',
+      'Transfer-Encoding-Before': 'x',
+      'ETag-Before': 'x',
+      'Last-Modified-Before': 'x',
+      'Cache-Control-Before': 'x',
+      'Expires-Before': 'x',
+      'Location-Before': 'x',
+      'Set-Cookie2': 'x',
+      'Session-Token-Before': 'x',
+      'Accept-Ranges-Before': 'x',
+      Trailers: 'x',
       'Retry-After': '7',
     }
     for (const [name, value] of Object.entries({ ...about, ...kept })) held.setHeader(name, value)

@@ -36,6 +36,9 @@ describe('the options of the cookie', () => {
   test.each([
     { name: "aZ09!#$%&'*+-.^_`|~" },
     { path: '/a b/~' },
+    { path: `/${'p'.repeat(1023)}` },
+    { domain: `${'a.'.repeat(125)}com` },
+    { name: '__Http-sid', secure: true },
     { domain: 'a.example' },
     { domain: '.a-b.example' },
     { domain: 'a' },

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express'
+import type { SessionOptions } from 'latchkey/express'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { CookieAgent, FailingStore } from 'latchkey/testing'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -14,15 +15,17 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
   afterEach(() => app.close())
 
   /** An application in which something before the sessions sets a header, as CORS does. */
-  async function start(): Promise<CookieAgent> {
+  async function start(options: Partial<SessionOptions> = {}): Promise<CookieAgent> {
     store = new FailingStore(new MemoryStore())
-    const cors: RequestHandler = (_request, response, next) => {
+    const cors: RequestHandler = (request, response, next) => {
+      const allowed = request.headers['x-allowed']
+      if (allowed) response.setHeader('Access-Control-Allow-Origin', allowed)
       response.setHeader('X-Before', 'kept')
       response.setHeader('Vary', 'Accept-Encoding')
       next()
     }
     app = await platform.start(
-      { secret, store, log: false, trustedOrigins: [trusted] },
+      { secret, store, log: false, trustedOrigins: [trusted], ...options },
       {
         'GET /set': ({ session }) => void (session['count'] = Number(session['count'] ?? 0) + 1),
         'POST /set': ({ session }) => void (session['count'] = 1),
@@ -37,7 +40,9 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
         before: [cors],
         plugins: {
           before: async (fastify) => {
-            fastify.addHook('onRequest', async (_request, reply) => {
+            fastify.addHook('onRequest', async (request, reply) => {
+              const allowed = request.headers['x-allowed']
+              if (allowed) reply.header('access-control-allow-origin', allowed)
               reply.header('x-before', 'kept').header('vary', 'Accept-Encoding')
             })
           },
@@ -82,5 +87,20 @@ describe.each(platforms)('on $name, the headers of a refusal', (platform) => {
     }
     expect(await asked(trusted)).toEqual([503, trusted, 'true', 'Accept-Encoding, Origin'])
     expect(await asked('https://other.example.com')).toEqual([503, null, null, 'Accept-Encoding'])
+  })
+
+  test('are there without a check of origins too', async () => {
+    const browser = await start({ csrf: false, trustedOrigins: undefined })
+    store.failWith(new Error('away'))
+    const { status, headers } = await browser.get('/set', { headers: { origin: trusted } })
+    expect([status, headers.get('access-control-allow-origin')]).toEqual([503, null])
+  })
+
+  test('leave what CORS has decided before', async () => {
+    const browser = await start()
+    store.failWith(new Error('away'))
+    const { headers } = await browser.get('/set', { headers: { origin: trusted, 'x-allowed': 'https://a.example' } })
+    const told = ['access-control-allow-origin', 'access-control-allow-credentials', 'vary']
+    expect(told.map((name) => headers.get(name))).toEqual(['https://a.example', null, 'Accept-Encoding'])
   })
 })

@@ -1,8 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { newId, SessionError } from 'latchkey/core'
-import { explain as explainOnExpress, minutes, seconds, type Explanation } from 'latchkey/express'
+import {
+  explain as explainOnExpress,
+  minutes,
+  seconds,
+  type Explanation,
+  type ExplanationReason,
+} from 'latchkey/express'
 import { explain as explainOnFastify } from 'latchkey/fastify'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { TokenSigner } from '../../src/core/token.js'
 import { everywhere, json, secret, type Place, type Routes, type Scene } from '../acceptance/everywhere.js'
 import type { PlatformOptions } from '../support/platforms.js'
@@ -21,8 +27,44 @@ function watching(): { readonly more: PlatformOptions; readonly seen: readonly I
   return { more, seen }
 }
 
+/** What each answer says to whoever has to mend it. */
+const ADVICE: Readonly<Record<ExplanationReason, RegExp>> = {
+  'no-door': /^This request never came through the sessions\. Mount them .* hand in the request itself\.$/,
+  'store-down': /could not be loaded: the store has .* See the events `store-failed` and `store-down`/,
+  'cross-site': /A page of another site has sent the request, .* option trustedOrigins; .* @SkipCsrf\(\)/,
+  'no-cookie': /has no cookie \S+\. (It comes from another site|The browser has none, it has expired there,)/,
+  'no-bearer': /has no `Authorization: Bearer`, and no other transport is enabled\. Send the token/,
+  'cookie-name-differs':
+    /has a cookie .*, but on this connection the session's cookie is .*(Sign in again|The app does not)/,
+  'cookie-undeliverable': /no browser would keep one here: it is Secure, .* Serve the app over HTTPS/,
+  'bearer-not-enabled': /has a token of ours in `Authorization`, which is not looked at\. Set the option transports/,
+  'bearer-not-ours': /`Authorization: Bearer` of another form, .* Send the token that came in `Session-Token`/,
+  'token-malformed':
+    /not the form of one of ours: .* under the name sessionId\. Delete it, or choose another cookie\.name/,
+  'token-signature': /whose signature none of the secrets made: .* keep the old one in the list behind it/,
+  'no-record': /the store has no session for it: it was signed out, .* Sign in again/,
+  expired: /has passed its idleTimeout or its lifetime\. Sign in again/,
+  'id-left-behind': /its id was rotated away longer ago than rotationGrace: .* Sign in again/,
+  'record-unreadable': /its record can not be read: .* event `record-unreadable` for the cause/,
+  new: /The session began in this request\. It is stored, .* or by save\(\)/,
+  destroyed: /this request ended it by destroy\(\) or regenerate\(\)/,
+  'ended-elsewhere': /another request or SessionService ended it while this one ran/,
+  found: /^The session was found, (and belongs to somebody|but it belongs to nobody: the option `subject`)/,
+}
+
+/** What was answered in this test. */
+const given: Explanation[] = []
+
+afterEach(() => {
+  for (const { reason, text } of given.splice(0)) expect(text, reason).toMatch(ADVICE[reason])
+})
+
 everywhere(({ platform, start, store: kind }) => {
-  const explain = platform === 'express' ? explainOnExpress : explainOnFastify
+  const explain = (request: object): Explanation => {
+    const explanation = (platform === 'express' ? explainOnExpress : explainOnFastify)(request)
+    given.push(explanation)
+    return explanation
+  }
 
   const ROUTES: Routes = {
     'GET /why': ({ request }) => explain(request),
@@ -64,6 +106,7 @@ everywhere(({ platform, start, store: kind }) => {
       expect(await why()).toMatchObject({ reason: 'no-cookie', isSignedIn: false })
       expect((await why({ 'sec-fetch-site': 'cross-site' })).text).toContain('SameSite=lax')
       expect(await whyWith('theme=dark')).toMatchObject({ reason: 'no-cookie' })
+      expect(await whyWith('session__Host-Id=x')).toMatchObject({ reason: 'no-cookie' })
       for (const cookie of ['__Host-sessionId=x', 'sessionid=x', 'a=b; connect.sid=s%3Ax']) {
         expect(await whyWith(cookie)).toMatchObject({ reason: 'cookie-name-differs', isSignedIn: false })
       }
@@ -74,11 +117,37 @@ everywhere(({ platform, start, store: kind }) => {
       })
     })
 
+    test('a cookie of another name: whether the client, the app or another library is to blame', async () => {
+      const { whyWith, again } = await run()
+      expect((await whyWith('sessionid=x')).text).toContain('Prefix and case count')
+      expect((await whyWith('connect.sid=s%3Ax')).text).toContain("It is another library's")
+      const renamed = await again({ cookie: { name: 'sid' } })
+      const explanation = (await json(
+        fetch(`${renamed.base}/why`, { headers: { cookie: 'sessionId=x' } }),
+      )) as Explanation
+      expect(explanation.reason).toBe('cookie-name-differs')
+      expect(explanation.text).toContain('cookie.name has changed')
+    })
+
+    test('why the browser has sent no cookie: by what it says itself, and by the options', async () => {
+      const { why, again } = await run({}, {}, { trustProxy: true })
+      const usual = 'has no cookie sessionId. The browser has none, it has expired there, or fetch was called without'
+      expect((await why()).text).toContain(usual)
+      expect((await why({ 'sec-fetch-site': 'same-site' })).text).toContain(usual)
+      const text = async (options: NonNullable<Options>, headers: Readonly<Record<string, string>>) =>
+        ((await json(fetch(`${(await again(options)).base}/why`, { headers }))) as Explanation).text
+      expect(await text({ cookie: { path: '/app' } }, {})).toContain('or its path is not under /app, or fetch')
+      const framed = { 'sec-fetch-site': 'cross-site', 'x-forwarded-proto': 'https' }
+      expect(await text({ cookie: { sameSite: 'none', secure: true } }, framed)).toContain('The browser has none')
+    })
+
     test('over HTTPS a cookie without its prefix is of another name', async () => {
       const { why } = await run({}, {}, { trustProxy: true })
       const explanation = await why({ 'x-forwarded-proto': 'https', cookie: 'sessionId=x' })
       expect(explanation.reason).toBe('cookie-name-differs')
       expect(explanation.text).toContain('__Host-sessionId')
+      const other = await why({ 'x-forwarded-proto': 'https', cookie: '__Secure-sessionId=x' })
+      expect(other.text).toContain('Prefix and case count')
     })
 
     test('no token, and none would come on this connection', async () => {
@@ -96,7 +165,12 @@ everywhere(({ platform, start, store: kind }) => {
       const reason = async (base: string, headers: Readonly<Record<string, string>>) =>
         ((await json(fetch(`${base}/why`, { headers }))) as Explanation).reason
       expect(await reason(cookies.base, { authorization })).toBe('bearer-not-enabled')
+      expect(await reason(cookies.base, { authorization: authorization.replace(' ', '  ') })).toBe('bearer-not-enabled')
       expect(await reason(cookies.base, { authorization: 'Bearer a.b.c' })).toBe('no-cookie')
+      expect(await reason(both.app.base, {})).toBe('no-cookie')
+      expect(await reason(both.app.base, { authorization: authorization.replace('Bearer', 'Digest') })).toBe(
+        'no-cookie',
+      )
       expect(await reason(both.app.base, { authorization: 'Bearer a.b.c' })).toBe('bearer-not-ours')
       expect(await reason(both.app.base, { authorization })).toBe('no-record')
       expect(await reason(alone.base, {})).toBe('no-bearer')
@@ -128,6 +202,31 @@ everywhere(({ platform, start, store: kind }) => {
       const ahead = await scene.again({ clock: () => scene.clock.now() + minutes(31) })
       const answer = json(fetch(`${ahead.base}/why`, { headers: { cookie: cookieOf(scene) } }))
       expect(await answer).toMatchObject({ reason: 'expired', isSignedIn: false })
+    })
+
+    test('a session that passes its end while its request runs', async () => {
+      const { clock, browser } = await run(
+        {},
+        {
+          'GET /slow': async ({ session, request }) => {
+            clock.advance(minutes(31))
+            session['late'] = true
+            await session.save().catch(() => {})
+            return explain(request)
+          },
+        },
+      )
+      await browser.get('/login?user=42')
+      expect(await json(browser.get('/slow'))).toMatchObject({ reason: 'expired' })
+    })
+
+    test('nobody is signed in where the option `subject` fails', async () => {
+      const { why } = await run({
+        subject: () => {
+          throw new Error('The directory is away.')
+        },
+      })
+      expect(await why()).toMatchObject({ reason: 'no-cookie', isSignedIn: false })
     })
 
     test('an id that its session has left behind', async () => {
@@ -233,7 +332,10 @@ everywhere(({ platform, start, store: kind }) => {
 test.each([
   ['a request that came through no door', {}],
   ['nothing', undefined],
+  ['null', null],
   ['null inside', { raw: null }],
 ])('%s is told so', (_what, request) => {
-  expect(explainOnExpress(request as object)).toMatchObject({ reason: 'no-door', isSignedIn: false })
+  const explanation = explainOnExpress(request as object)
+  expect(explanation).toMatchObject({ reason: 'no-door', isSignedIn: false })
+  expect(explanation.text).toMatch(ADVICE['no-door'])
 })

@@ -1,4 +1,4 @@
-import { SessionError } from 'latchkey/core'
+import { SessionError, type SessionEvent } from 'latchkey/core'
 import { seconds, sessions, type LogFields, type SessionLog } from 'latchkey/express'
 import { MemoryStore } from 'latchkey/stores/memory'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -65,17 +65,76 @@ describe('the log says in fields what it says in words', () => {
   })
 })
 
+const failed = new SessionError('STORE_UNAVAILABLE', 'The store did not load.', { cause: new Error('ECONNREFUSED') })
+
+function logged() {
+  const lines: [string, LogFields][] = []
+  const { engine } = sessions({ store: new MemoryStore(), secret, log: (...line) => void lines.push(line) })
+  let now = 1_000_000
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+  return { lines, emit: engine.emit.bind(engine), advance: (by: number) => (now += by) }
+}
+
+describe('the line of an event says what happened, and what to do where something is to be done', () => {
+  const errorOf = (code: SessionError['code']) => new SessionError(code, 'Why.', { cause: new Error('Below.') })
+
+  test.each<[SessionEvent, LogFields['level'], RegExp]>([
+    [{ type: 'store-failed', verb: 'load', error: failed }, 'warn', /^The store did not load\. Cause: ECONNREFUSED$/],
+    [
+      { type: 'store-down', error: failed },
+      'error',
+      /^The session store is down\. It is not asked any more, .* in the background\. The store did not load\./,
+    ],
+    [{ type: 'store-up', downFor: 2345 }, 'info', /^The session store is back\. It was down for 2\.3 s\.$/],
+    [
+      { type: 'commit-failed', error: errorOf('VALUE_NOT_STORABLE') },
+      'error',
+      /^A session was not saved, and the client was told so\. Why\. Cause: Below\.$/,
+    ],
+    [
+      { type: 'late-write-dropped', error: new SessionError('HEADERS_SENT', 'Why.') },
+      'error',
+      /^A session changed after its headers had left, and that change is lost\. Why\.$/,
+    ],
+    [
+      { type: 'record-unreadable', error: errorOf('RECORD_UNREADABLE') },
+      'error',
+      /^A stored session can't be read and counts as absent\. Why\. Cause: Below\.$/,
+    ],
+    [
+      { type: 'reuse-detected', handle: 'h' },
+      'warn',
+      /^An id came back that the session h has left behind: .*With onReuse 'revoke' the session is ended; without, end it/,
+    ],
+    [
+      { type: 'cross-site-refused', method: 'POST', site: 'other' },
+      'warn',
+      /^A POST with a session cookie was refused, .* \(Sec-Fetch-Site: an unknown value\)\. If that page is yours, .* trustedOrigins/,
+    ],
+    [
+      { type: 'cross-site-refused', method: 'POST', site: 'same-site' },
+      'warn',
+      /page of another site \(Sec-Fetch-Site: same-site\)\./,
+    ],
+  ])('%o', (event, level, line) => {
+    const { lines, emit } = logged()
+    emit(event)
+    expect(lines).toEqual([
+      [expect.stringMatching(line), expect.objectContaining({ level, type: event.type }) as LogFields],
+    ])
+  })
+
+  test.each(['STORE_UNAVAILABLE', 'COOKIE_UNDELIVERABLE'] as const)(
+    'a commit that failed with %s has none: its cause has one',
+    (code) => {
+      const { lines, emit } = logged()
+      emit({ type: 'commit-failed', error: errorOf(code) })
+      expect(lines).toEqual([])
+    },
+  )
+})
+
 describe('what may come with every request', () => {
-  const failed = new SessionError('STORE_UNAVAILABLE', 'The store did not load.', { cause: new Error('ECONNREFUSED') })
-
-  function logged() {
-    const lines: [string, LogFields][] = []
-    const { engine } = sessions({ store: new MemoryStore(), secret, log: (...line) => void lines.push(line) })
-    let now = 1_000_000
-    vi.spyOn(performance, 'now').mockImplementation(() => now)
-    return { lines, emit: engine.emit.bind(engine), advance: (by: number) => (now += by) }
-  }
-
   test('has a line at most every ten seconds for each type, which counts those in between', () => {
     const { lines, emit, advance } = logged()
     for (let count = 0; count < 4; count++) emit({ type: 'store-failed', verb: 'load', error: failed })
@@ -109,9 +168,10 @@ describe('what may come with every request', () => {
 
   test('has a line for each code, whoever else has filled the log', () => {
     const { lines, emit } = logged()
-    const codes = ['SESSION_TOO_LARGE', 'SESSION_TOO_LARGE', 'VALUE_NOT_STORABLE', 'SESSION_TOO_LARGE'] as const
+    const byClients = ['SESSION_TOO_LARGE', 'SESSION_LIMIT_REACHED', 'SESSION_GONE'] as const
+    const codes = [...byClients, ...byClients, 'VALUE_NOT_STORABLE', 'VALUE_NOT_STORABLE', ...byClients] as const
     for (const code of codes) emit({ type: 'commit-failed', error: new SessionError(code, 'Not saved.') })
-    expect(lines.map(([, { code }]) => code)).toEqual(['SESSION_TOO_LARGE', 'VALUE_NOT_STORABLE'])
+    expect(lines.map(([, { code }]) => code)).toEqual([...byClients, 'VALUE_NOT_STORABLE', 'VALUE_NOT_STORABLE'])
   })
 
   test('but what is lost has a line each time', () => {

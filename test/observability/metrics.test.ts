@@ -299,6 +299,18 @@ describe('the option metrics', () => {
     expect(await data(token)).toEqual({})
   })
 
+  test('that fails later, as its type does not allow, ends no process', async () => {
+    const unhandled: unknown[] = []
+    const listener = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', listener)
+    const fail = (): void => Promise.reject(new Error('metrics')) as never
+    const { stored } = setUp({ metrics: { storeCall: fail, opened: fail, committed: fail, happened: fail } })
+    await stored({ a: 1 })
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+    process.off('unhandledRejection', listener)
+    expect(unhandled).toEqual([])
+  })
+
   test('keeps a synchronous store synchronous', () => {
     const noted: unknown[] = []
     const note =
