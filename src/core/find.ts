@@ -58,10 +58,17 @@ function find(
   isJudged: boolean,
   isFresh: boolean,
 ): Awaitable<Found | Missing> {
-  const found = loadReadable(context, key, isFresh)
-  return isPromise(found)
-    ? found.then((there) => judge(context, id, there, isJudged, isFresh))
-    : judge(context, id, found, isJudged, isFresh)
+  let found
+  try {
+    found = context.calls.load(key, isFresh)
+  } catch (error) {
+    return countsAsAbsent(context, error)
+  }
+  if (!isPromise(found)) return judge(context, id, found, isJudged, isFresh)
+  return found.then(
+    (there) => judge(context, id, there, isJudged, isFresh),
+    (error: unknown) => countsAsAbsent(context, error),
+  )
 }
 
 function judge(

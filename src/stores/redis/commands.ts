@@ -4,12 +4,14 @@ import type { Connection } from './client.js'
 import { type Fields, fieldsOf, indexKey, keyIn, probeKey, recordKey, unreadable } from './layout.js'
 import { integer } from './numbers.js'
 import { refusalOf } from './refusal.js'
-import { again, patient } from './retry.js'
+import { again, patient, retried } from './retry.js'
 import type { Script } from './script.js'
 
 /** How a store asks its Redis: under its prefix, by its clock, and until it is closed. */
 export class Commands {
   readonly clock: Clock
+  readonly #direct: Connection
+  /** The same, for what is not read. */
   readonly #connection: Connection
   readonly #prefix: string
   #isCluster: boolean
@@ -18,6 +20,7 @@ export class Commands {
 
   constructor(connection: Connection, prefix: string, clock: Clock) {
     this.clock = clock
+    this.#direct = connection
     this.#connection = patient(connection)
     this.#prefix = prefix
     this.#isCluster = connection.isCluster
@@ -54,10 +57,25 @@ export class Commands {
   }
 
   /** One HGETALL, sent once more if the connection was lost under it. */
-  async fields(key: string): Promise<Fields> {
-    this.#refuseClosed()
+  fields(key: string): Promise<Fields> {
+    return this.read(key, fieldsOf)
+  }
+
+  /**
+   * What `make` makes of the answer to an HGETALL, sent once more if the connection was lost under it. Every request waits
+   * for it, so it is one promise more than the connection's own; what another try needs is made for that alone.
+   */
+  read<T>(key: string, make: (reply: unknown) => T): Promise<T> {
     const name = this.record(key)
-    return fieldsOf(await again(() => this.#connection.send(['hgetall', name], name)).catch(rethrow))
+    const args = ['hgetall', name]
+    try {
+      this.#refuseClosed()
+      return this.#direct
+        .send(args, name)
+        .then(make, (error: unknown) => retried(this.#direct, args, name, error).then(make, rethrow))
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   /** Whether Redis will drop the record by itself. */

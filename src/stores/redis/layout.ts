@@ -2,7 +2,7 @@ import { SessionError } from '../../core/errors.js'
 import { TAG_LENGTH } from '../../core/id.js'
 import { type FormerKey, RECORD_FORMAT, type SessionRecord } from '../../core/record.js'
 import { type Head, headIn, headText } from './head.js'
-import { type Origin, originIn, storedOrigin } from './origin.js'
+import { originIn, storedOrigin } from './origin.js'
 
 /*
  * One hash per session. Metadata are fields of one character:
@@ -98,11 +98,8 @@ export function setHead(fields: Map<string, string>, head: Head, isSubjects: boo
 
 /** The head in the fields of a hash. Throws `RECORD_UNREADABLE`. */
 export function headOf(fields: Fields): Head {
-  const content = fields.get(HEAD)
-  if (content === undefined) throw unreadable(withoutHead(fields))
-  const head = headIn(content, fields.has('s'))
-  if (head === undefined) throw unreadable(`the field ${HEAD} holds something else than a handle and numbers`)
-  return head
+  const otherFormat = [...fields.keys()].find((field) => /^\d$/.test(field))
+  return headFrom(fields.get(HEAD), fields.has('s'), otherFormat)
 }
 
 /** The former key of the record under `key`, without the tag that both have. */
@@ -113,51 +110,23 @@ export function formerField(key: string, formerKey: string): string {
 /**
  * The record in an answer to HGETALL, or the former key; `undefined` when nothing is there, or only the sign that it has
  * moved. Whether its time is over is not judged here for a record. Throws `RECORD_UNREADABLE` for anything else.
+ *
+ * @param reply - as {@link fieldsOf} takes it, or what that made of it
  */
-export function foundIn(key: string, fields: Fields, now: number): SessionRecord | FormerKey | undefined {
-  if (fields.size === 0) return undefined
-  return fields.has('r') ? formerIn(key, fields, now) : recordIn(key, fields)
+export function foundIn(key: string, reply: unknown, now: number): SessionRecord | FormerKey | undefined {
+  const hash = fill(new Hash(), reply)
+  if (hash.isEmpty) return undefined
+  return hash.r === undefined ? recordOf(key, hash) : formerOf(key, hash, now)
 }
 
-/** The record in the fields of a hash. Throws `RECORD_UNREADABLE`. */
-export function recordIn(key: string, fields: Fields): SessionRecord {
-  const { handle, code, numbers } = headOf(fields)
-  const { ip, device } = originOf(fields, code)
-  const former = fields.get('k')
-  const adopted = fields.get('f')
-  const data = new Map<string, string>()
-  for (const [field, value] of fields) {
-    if (field.startsWith(':')) data.set(field.slice(1), value)
-    else if (field.length > 1) data.set(field, value)
-  }
-  return {
-    key,
-    handle,
-    subject: fields.get('s'),
-    createdAt: numbers.createdAt,
-    authenticatedAt: numbers.authenticatedAt,
-    rotatedAt: numbers.rotatedAt,
-    lastSeenAt: numbers.lastSeenAt,
-    idleTimeout: numbers.idleTimeout,
-    expiresAt: numbers.expiresAt,
-    version: numbers.version,
-    persistent: fields.get('p') !== '0',
-    device,
-    ip,
-    formerKey: former === undefined || former.length === key.length ? former : tagIn(key) + former,
-    ...(adopted === undefined ? undefined : { adopted }),
-    data,
-  }
+/** The record in an answer to HGETALL. Throws `RECORD_UNREADABLE`. */
+export function recordIn(key: string, reply: unknown): SessionRecord {
+  return recordOf(key, fill(new Hash(), reply))
 }
 
 /** What an answer to HGETALL says, whatever the client makes of it: RESP2 answers with a list, RESP3 with a map. */
 export function fieldsOf(reply: unknown): Fields {
-  const fields = new Map<string, string>()
-  for (const [field, value] of entriesOf(reply)) {
-    if (typeof field !== 'string' || typeof value !== 'string') throw unreadable('a field is no text')
-    fields.set(field, value)
-  }
-  return fields
+  return fill(new Map<string, string>(), reply)
 }
 
 /** The error for a key that holds something else than a record. It never names the key. */
@@ -168,34 +137,116 @@ export function unreadable(why: string): SessionError {
   )
 }
 
-function formerIn(key: string, fields: Fields, now: number): FormerKey | undefined {
-  const [until, movedTo, goodUntil] = [fields.get('r'), fields.get('n'), fields.get('g')]
-  if (movedTo === undefined || !(Number(until) > now)) return undefined
+/** The fields of a hash, each in the place that a record has for it: what every load makes of its answer. */
+class Hash {
+  isEmpty = true
+  /** The field of the head, and that of another format. */
+  head: string | undefined
+  otherFormat: string | undefined
+  s: string | undefined
+  p: string | undefined
+  k: string | undefined
+  f: string | undefined
+  i: string | undefined
+  d: string | undefined
+  o: string | undefined
+  r: string | undefined
+  n: string | undefined
+  z: string | undefined
+  g: string | undefined
+  readonly data = new Map<string, string>()
+
+  set(field: string, value: string): void {
+    this.isEmpty = false
+    if (field.length > 1) this.data.set(field.charCodeAt(0) === COLON ? field.slice(1) : field, value)
+    else if (field === HEAD) this.head = value
+    else if (field === ':') this.data.set('', value)
+    else this.#mark(field, value)
+  }
+
+  #mark(field: string, value: string): void {
+    switch (field) {
+      case 's':
+      case 'p':
+      case 'k':
+      case 'f':
+      case 'i':
+      case 'd':
+      case 'o':
+      case 'r':
+      case 'n':
+      case 'z':
+      case 'g':
+        this[field] = value
+        break
+      default:
+        if (/^\d$/.test(field)) this.otherFormat ??= field
+    }
+  }
+}
+
+/** The code of a `:`. */
+const COLON = 58
+
+function recordOf(key: string, hash: Hash): SessionRecord {
+  const { s, k, f, data } = hash
+  const { handle, code, numbers } = headFrom(hash.head, s !== undefined, hash.otherFormat)
+  const known = originIn(code === '' ? (hash.o ?? '') : code)
   return {
-    movedTo: movedTo.length === key.length ? movedTo : tagIn(key) + movedTo,
-    sealedId: fields.get('z'),
-    goodUntil: goodUntil === undefined ? undefined : Number(goodUntil),
+    key,
+    handle,
+    subject: s,
+    createdAt: numbers.createdAt,
+    authenticatedAt: numbers.authenticatedAt,
+    rotatedAt: numbers.rotatedAt,
+    lastSeenAt: numbers.lastSeenAt,
+    idleTimeout: numbers.idleTimeout,
+    expiresAt: numbers.expiresAt,
+    version: numbers.version,
+    persistent: hash.p !== '0',
+    device: known.device ?? hash.d,
+    ip: known.ip ?? hash.i,
+    formerKey: k === undefined || k.length === key.length ? k : tagIn(key) + k,
+    ...(f === undefined ? undefined : { adopted: f }),
+    data,
   }
 }
 
-function originOf(fields: Fields, code: string): Origin {
-  const known = originIn(code === '' ? (fields.get('o') ?? '') : code)
-  return { ip: known.ip ?? fields.get('i'), device: known.device ?? fields.get('d') }
+function formerOf(key: string, { r, n, z, g }: Hash, now: number): FormerKey | undefined {
+  if (n === undefined || !(Number(r) > now)) return undefined
+  return {
+    movedTo: n.length === key.length ? n : tagIn(key) + n,
+    sealedId: z,
+    goodUntil: g === undefined ? undefined : Number(g),
+  }
 }
 
-function withoutHead(fields: Fields): string {
-  const format = [...fields.keys()].find((field) => /^\d$/.test(field))
-  if (format === undefined) return `the field ${HEAD} is missing`
-  return `its format is ${format}, and this release reads ${RECORD_FORMAT}`
+function headFrom(content: string | undefined, isSubjects: boolean, otherFormat: string | undefined): Head {
+  if (content === undefined) {
+    throw unreadable(
+      otherFormat === undefined
+        ? `the field ${HEAD} is missing`
+        : `its format is ${otherFormat}, and this release reads ${RECORD_FORMAT}`,
+    )
+  }
+  const head = headIn(content, isSubjects)
+  if (head === undefined) throw unreadable(`the field ${HEAD} holds something else than a handle and numbers`)
+  return head
 }
 
-function entriesOf(reply: unknown): (readonly [unknown, unknown])[] {
+/** Puts the fields of an answer where they belong, and answers that. */
+function fill<T extends { set(field: string, value: string): unknown }>(target: T, reply: unknown): T {
   if (Array.isArray(reply)) {
-    const entries: [unknown, unknown][] = []
-    for (let at = 0; at < reply.length; at += 2) entries.push([reply[at], reply[at + 1]])
-    return entries
-  }
-  if (reply instanceof Map) return [...reply]
-  if (typeof reply === 'object' && reply !== null) return Object.entries(reply)
-  throw unreadable('the answer to HGETALL is no map')
+    for (let at = 0; at < reply.length; at += 2) put(target, reply[at], reply[at + 1])
+  } else if (reply instanceof Map) {
+    for (const [field, value] of reply) put(target, field, value)
+  } else if (typeof reply === 'object' && reply !== null) {
+    for (const field of Object.keys(reply)) put(target, field, (reply as Record<string, unknown>)[field])
+  } else throw unreadable('the answer to HGETALL is no map')
+  return target
+}
+
+function put(target: { set(field: string, value: string): unknown }, field: unknown, value: unknown): void {
+  if (typeof field !== 'string' || typeof value !== 'string') throw unreadable('a field is no text')
+  target.set(field, value)
 }

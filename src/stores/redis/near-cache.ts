@@ -3,7 +3,7 @@ import { isExpired } from '../../core/expiry.js'
 import type { FormerKey, SessionRecord } from '../../core/record.js'
 import type { Awaitable } from '../../core/store.js'
 import type { Commands } from './commands.js'
-import { fieldsOf, foundIn } from './layout.js'
+import { foundIn } from './layout.js'
 import { Kept } from './near-cache/kept.js'
 import type { OpenTrackers, Trackers } from './near-cache/trackers.js'
 import type { Tracking } from './near-cache/tracking.js'
@@ -74,7 +74,7 @@ export class NearCache {
     try {
       const reply = await tracking.ask(['hgetall', this.#nameOf(key)])
       const now = this.#commands.clock()
-      const found = foundIn(key, fieldsOf(reply), now)
+      const found = foundIn(key, reply, now)
       if (found === undefined || 'movedTo' in found) return found
       if (isExpired(found, now)) return undefined
       this.#kept.keep(key, reading, { record: found, source: tracking })

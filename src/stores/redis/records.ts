@@ -1,6 +1,13 @@
 import { keyTaken, limitReached, type SessionError } from '../../core/errors.js'
 import { endsAt, isExpired } from '../../core/expiry.js'
-import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../../core/record.js'
+import {
+  type FormerKey,
+  isFormerKey,
+  type RecordPatch,
+  type RotatePatch,
+  type SessionRecord,
+  type SubjectLimit,
+} from '../../core/record.js'
 import type { Evictions, Outcome } from '../../core/store.js'
 import type { Commands } from './commands.js'
 import { type Fields, formerField, foundIn, tagIn, unreadable } from './layout.js'
@@ -25,11 +32,12 @@ export class Records {
   }
 
   /** One HGETALL. Also a record that only the clock has ended is `undefined`. */
-  async load(key: string): Promise<SessionRecord | FormerKey | undefined> {
-    const fields = await this.#commands.fields(key)
-    const now = this.#commands.clock()
-    const found = foundIn(key, fields, now)
-    return found === undefined || 'movedTo' in found || !isExpired(found, now) ? found : undefined
+  load(key: string): Promise<SessionRecord | FormerKey | undefined> {
+    return this.#commands.read(key, (reply) => {
+      const now = this.#commands.clock()
+      const found = foundIn(key, reply, now)
+      return found === undefined || isFormerKey(found) || !isExpired(found, now) ? found : undefined
+    })
   }
 
   async create(key: string, fields: Fields, limit: SubjectLimit | undefined): Promise<Evictions | undefined> {

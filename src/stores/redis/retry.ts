@@ -17,25 +17,40 @@ const MAX_PAUSE = 50
 export function patient(connection: Connection): Connection {
   return {
     isCluster: connection.isCluster,
-    async send(args, key) {
-      const late = performance.now() + RETRY_WITHIN
-      for (let longest = 5; ; longest = Math.min(longest * 2, MAX_PAUSE)) {
-        try {
-          return await connection.send(args, key)
-        } catch (error) {
-          if (!wasTurnedAway(error, connection.isCluster) || performance.now() > late) throw error
-        }
-        await pause(longest / 2 + (Math.random() * longest) / 2)
-      }
-    },
+    send: async (args, key) => patiently(connection, args, key, connection.send(args, key)),
     close: () => connection.close(),
   }
 }
 
+async function patiently(
+  connection: Connection,
+  args: string[],
+  key: string | undefined,
+  first: Promise<unknown>,
+): Promise<unknown> {
+  const late = performance.now() + RETRY_WITHIN
+  let answer = first
+  for (let longest = 5; ; longest = Math.min(longest * 2, MAX_PAUSE)) {
+    try {
+      return await answer
+    } catch (error) {
+      if (!wasTurnedAway(error, connection.isCluster) || performance.now() > late) throw error
+    }
+    await pause(longest / 2 + (Math.random() * longest) / 2)
+    answer = connection.send(args, key)
+  }
+}
+
+/** Goes on with a command that may be asked twice, and has failed once without patience. */
+export function retried(connection: Connection, args: string[], key: string, error: unknown): Promise<unknown> {
+  const ask = (): Promise<unknown> => patient(connection).send(args, key)
+  return again(ask, patiently(connection, args, key, Promise.reject(error)))
+}
+
 /** Asks what may be asked twice once more if the connection was lost under it. */
-export async function again<T>(ask: () => Promise<T>): Promise<T> {
+export async function again<T>(ask: () => Promise<T>, first = ask()): Promise<T> {
   try {
-    return await ask()
+    return await first
   } catch (error) {
     if (!isDropped(error)) throw error
     return ask()

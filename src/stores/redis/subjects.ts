@@ -2,7 +2,7 @@ import { SessionError } from '../../core/errors.js'
 import { tagOf } from '../../core/id.js'
 import { inOrderOfSignIn, type RecordPatch, type SessionRecord } from '../../core/record.js'
 import type { Commands } from './commands.js'
-import { fieldsOf, recordIn } from './layout.js'
+import { recordIn } from './layout.js'
 import type { Answer, Members } from './members.js'
 import { dataArguments } from './patch.js'
 import { COUNT, FIND, LIST, REVOKE, REVOKE_ALL, UPDATE_ALL } from './subject-scripts.js'
@@ -69,7 +69,7 @@ function recordsIn(subject: string, found: readonly unknown[]): readonly Session
 
 function readable(key: string, reply: unknown): SessionRecord | undefined {
   try {
-    return recordIn(key, fieldsOf(reply))
+    return recordIn(key, reply)
   } catch (error) {
     if (error instanceof SessionError && error.code === 'RECORD_UNREADABLE') return undefined
     throw error

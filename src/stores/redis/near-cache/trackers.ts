@@ -120,7 +120,7 @@ class ManyServers implements Trackers {
   /** Servers that have left the Cluster, or serve nobody any more. */
   #leaveOthers(newest: string): void {
     for (const [address, tracking] of this.#trackings) {
-      if (address === newest || tracking.isReady) continue
+      if (address === newest || tracking.isReady || tracking.isAwaited) continue
       this.#trackings.delete(address)
       void tracking.close()
     }

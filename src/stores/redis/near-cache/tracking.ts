@@ -122,6 +122,11 @@ export class Tracking {
     }
   }
 
+  /** Whether somebody waits for it to be ready. */
+  get isAwaited(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Whether it should be asked something because what is kept is in use. */
   get isBeatDue(): boolean {
     return performance.now() - this.#askedAt >= BEAT_EVERY
