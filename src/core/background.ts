@@ -1,7 +1,7 @@
 import { after, isPromise } from './calls.js'
 import type { SessionContext } from './context.js'
 import type { SessionRecord } from './record.js'
-import type { Awaitable } from './store.js'
+import { LATE_FOR, type Awaitable } from './store.js'
 
 /** What is noted in the store while the handler runs, and awaited at the end of the request, where it costs no extra wait. */
 export class Background {
@@ -28,10 +28,13 @@ export class Background {
   }
 
   /** Notes that the client has the new id, which starts the grace of the one before. If that fails, it is done next time. */
-  confirm({ options, calls }: SessionContext, { key, formerKey }: SessionRecord, now: number): void {
+  confirm({ options, calls }: SessionContext, record: SessionRecord, now: number): void {
+    const { key, formerKey } = record
     if (formerKey === undefined) return
-    const confirming = (): Awaitable<boolean> =>
-      after(calls.confirm(key, formerKey, now + options.rotationGrace), () => true)
+    const grace = now + options.rotationGrace
+    // Old instances of the application may still send the cookie that the session had in another library.
+    const goodUntil = record.adopted === undefined ? grace : Math.max(grace, record.createdAt + LATE_FOR)
+    const confirming = (): Awaitable<boolean> => after(calls.confirm(key, formerKey, goodUntil), () => true)
     const confirmed = quietly(confirming, false)
     this.#confirming = confirmed
     // A verb in the middle of the request knows it then, too.

@@ -6,6 +6,7 @@ import { keyOf, newId } from './id.js'
 import type { SessionMetrics, StoreCallOutcome } from './metrics.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from './record.js'
 import type {
+  Adopting,
   Awaitable,
   BySubject,
   Evictions,
@@ -129,6 +130,14 @@ export class StoreCalls {
   /** A verb of a store with the ability `by-subject`. */
   bySubject<T>(verb: keyof BySubject, call: (store: BySubject) => Awaitable<T>): Awaitable<T> {
     return this.#call(verb, () => call(this.#store as SessionStore & BySubject))
+  }
+
+  /** A verb of a store that takes over the sessions of another library. */
+  adopting<T>(
+    verb: 'foreign' | 'adopt' | 'forget' | 'settle',
+    call: (adopting: Adopting) => Awaitable<T>,
+  ): Awaitable<T> {
+    return this.#call(verb, () => call(this.#store.adopting!))
   }
 
   /** `sweep` of a store with that ability. */
@@ -290,7 +299,7 @@ export class StoreCalls {
 const FRESH: LoadOptions = Object.freeze({ fresh: true })
 
 /** The verbs whose failure says that the store can't be asked. Of the others only silence says so. */
-const READS: ReadonlySet<string> = new Set(['load', 'list', 'find', 'count'])
+const READS: ReadonlySet<string> = new Set(['load', 'list', 'find', 'count', 'foreign'])
 
 /** The cause of a failure that is a deadline. */
 class LateError extends Error {}
@@ -306,6 +315,7 @@ const ANSWERS: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
   'RECORD_EXISTS',
   'RECORD_UNREADABLE',
   'SESSION_LIMIT_REACHED',
+  'SESSION_TOO_LARGE',
 ])
 
 /** Errors of a store that need no other around them. */

@@ -1,22 +1,23 @@
-import { after, isPromise, StoreCalls, watched } from './calls.js'
+import { after, StoreCalls, watched } from './calls.js'
 import type { Carrier, SessionContext } from './context.js'
 import { changesOf, holdData, NO_DATA, withChanges } from './data.js'
 import type { Duration } from './duration.js'
 import type { SessionError } from './errors.js'
 import type { SessionEvent } from './events.js'
-import { endRecord, findRecord, unreadable, type Found, type Missing } from './find.js'
+import { endRecord, findRecord, unreadable, type Found } from './find.js'
+import { Finder } from './finder.js'
 import { OWN_IDS, type IdScheme } from './ids.js'
 import { GuardedMetrics, type SessionMetrics } from './metrics.js'
 import { OpenSession } from './open-session.js'
 import { assertMaxSessions, resolveEngineOptions, type EngineOptions, type ResolvedEngineOptions } from './options.js'
 import type { RecordTimes, SubjectLimit } from './record.js'
-import type { Awaitable, Closing, LoadOptions } from './store.js'
+import type { Awaitable, Closing, ForeignCookies, LoadOptions } from './store.js'
 import { assertFits } from './size.js'
 import { start } from './start.js'
 import { subjectText } from './subject.js'
 import { assertSameSubject, SubjectSessions } from './subject-sessions.js'
 import { Sweeper } from './sweeper.js'
-import { idOf, refusalOf, TokenSigner } from './token.js'
+import { TokenSigner } from './token.js'
 import { UnavailableSession } from './unavailable-session.js'
 
 /**
@@ -25,7 +26,7 @@ import { UnavailableSession } from './unavailable-session.js'
  */
 export class SessionEngine {
   readonly #context: SessionContext
-  readonly #signer: TokenSigner
+  readonly #finder: Finder
   readonly #sweeper: Sweeper
   #start: Promise<void> | undefined
   #closing: Promise<void> | undefined
@@ -58,7 +59,6 @@ export class SessionEngine {
       },
       metrics,
     )
-    this.#signer = signer
     this.#context = {
       options: resolved,
       calls,
@@ -69,6 +69,7 @@ export class SessionEngine {
       sign: (id) => signer.sign(id),
       emit,
     }
+    this.#finder = new Finder(this.#context, signer)
     this.#sweeper = new Sweeper(resolved.store, this.#context)
     this.subjects = new SubjectSessions(this.#context)
   }
@@ -78,22 +79,31 @@ export class SessionEngine {
    * wrong signature costs no store call.
    *
    * @param isFresh - whether it must be read from the store now, past a near cache
+   * @param sids - ids from cookies of another library, whose signatures are good: see {@link foreignCookies}
    * @throws SessionError `STORE_UNAVAILABLE`
    */
-  open(tokens: readonly string[], carrier: Carrier, isFresh = false): Awaitable<OpenSession> {
+  open(
+    tokens: readonly string[],
+    carrier: Carrier,
+    isFresh = false,
+    sids: readonly string[] = NO_SIDS,
+  ): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
     const { metrics } = this.#context
-    if (metrics) return this.#counting(metrics, open, tokens, isFresh)
-    return tokens.length === 0 ? open : this.#find(open, tokens, 0, isFresh)
+    if (metrics) return this.#counting(metrics, open, tokens, carrier, isFresh, sids)
+    if (tokens.length + sids.length === 0) return open
+    return this.#finder.find(open, tokens, carrier, isFresh, sids)
   }
 
   #counting(
     metrics: SessionMetrics,
     open: OpenSession,
     tokens: readonly string[],
+    carrier: Carrier,
     isFresh: boolean,
+    sids: readonly string[],
   ): Awaitable<OpenSession> {
-    const find = (): Awaitable<OpenSession> => this.#find(open, tokens, 0, isFresh)
+    const find = (): Awaitable<OpenSession> => this.#finder.find(open, tokens, carrier, isFresh, sids)
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
   }
 
@@ -105,7 +115,7 @@ export class SessionEngine {
    */
   openIds(ids: readonly string[], carrier: Carrier): Awaitable<OpenSession> {
     const open = new OpenSession(this.#context, carrier)
-    const find = (): Awaitable<OpenSession> => this.#findIds(open, ids, 0)
+    const find = (): Awaitable<OpenSession> => this.#finder.findIds(open, ids)
     const { metrics } = this.#context
     if (!metrics) return find()
     return watched(find, (hasFailed) => metrics.opened(hasFailed ? 'unavailable' : open.finding))
@@ -119,6 +129,16 @@ export class SessionEngine {
   /** The session of a request that can't have its own: without data, and `error` is the answer to every verb. */
   unavailable(error: SessionError): UnavailableSession {
     return new UnavailableSession(this.#context, error)
+  }
+
+  /** How the cookies of the library are told whose sessions the store takes over; `undefined` for a store that takes over none. */
+  get foreignCookies(): ForeignCookies | undefined {
+    return this.#finder.foreignCookies
+  }
+
+  /** The secrets of the options, the one in use first. */
+  get secrets(): readonly string[] {
+    return this.#context.options.secrets
   }
 
   /** The present moment by the clock of the options, in epoch milliseconds. */
@@ -259,61 +279,13 @@ export class SessionEngine {
     if (store.abilities.has('closing')) await (store as typeof store & Closing).close()
   }
 
-  #find(open: OpenSession, tokens: readonly string[], from: number, isFresh: boolean): Awaitable<OpenSession> {
-    for (let index = from; index < tokens.length; index++) {
-      const token = tokens[index]!
-      const secret = this.#signer.check(token)
-      if (secret < 0) {
-        const reason = refusalOf(token)
-        this.emit({ type: 'token-rejected', reason })
-        open.missed(`token-${reason}`)
-        continue
-      }
-      const id = idOf(token)
-      const found = findRecord(this.#context, id, isFresh)
-      if (isPromise(found)) {
-        return found.then((there) =>
-          this.#hold(open, secret, there) ? open : this.#find(open, tokens, index + 1, isFresh),
-        )
-      }
-      if (this.#hold(open, secret, found)) return open
-    }
-    return open
-  }
-
-  #findIds(open: OpenSession, ids: readonly string[], from: number): Awaitable<OpenSession> {
-    for (let index = from; index < ids.length; index++) {
-      const found = findRecord(this.#context, ids[index]!, false)
-      if (isPromise(found)) {
-        return found.then((there) => (this.#hold(open, 0, there) ? open : this.#findIds(open, ids, index + 1)))
-      }
-      if (this.#hold(open, 0, found)) return open
-    }
-    return open
-  }
-
-  #hold(open: OpenSession, secret: number, found: Found | Missing): boolean {
-    if (typeof found === 'string') {
-      open.missed(found)
-      return false
-    }
-    try {
-      open.hold(found)
-    } catch (error) {
-      unreadable(this.#context, error)
-      open.missed('record-unreadable')
-      return false
-    }
-    // A token signed by an older secret is signed anew on the way out; a client that has a newer id is sent none.
-    if (secret > 0) open.sendToken()
-    return true
-  }
-
   #found(id: string, isFresh: boolean): Awaitable<Found | undefined> {
     if (!this.#context.ids.mayBeId(id)) return undefined
     return after(findRecord(this.#context, id, isFresh), (found) => (typeof found === 'string' ? undefined : found))
   }
 }
+
+const NO_SIDS: readonly string[] = []
 
 function timesOf({ lastSeenAt, idleTimeout, expiresAt, persistent }: RecordTimes): RecordTimes {
   return { lastSeenAt, idleTimeout, expiresAt, persistent }

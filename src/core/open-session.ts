@@ -28,6 +28,8 @@ export class OpenSession implements SessionBearer {
   readonly #context: SessionContext
   readonly #lifetime: Lifetime
   readonly #record: HeldRecord
+  /** Whether the request brought a cookie of another library that has had its day. */
+  dropsForeign = false
   /** Whether it is stored although it has no data. */
   keepsEmpty = false
   #session = new LiveSession(this)

@@ -28,6 +28,11 @@ export interface SessionRecord extends Deadlines {
    * been lost. `Rotating.confirm` takes it away.
    */
   readonly formerKey: string | undefined
+  /**
+   * What there is to know of the session of another library that this one was, sealed, until `Adopting.settle` takes it
+   * away. Stores without `adopting` never see one.
+   */
+  readonly adopted?: string | undefined
   /** One encoded string per top-level key of the session's data. Any well-formed string may be a key, `__proto__` and the empty one included. */
   readonly data: ReadonlyMap<string, string>
 }

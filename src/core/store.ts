@@ -40,6 +40,8 @@ export interface SessionStore {
   /** A short name for messages, such as `redis`. */
   readonly name: string
   readonly abilities: ReadonlySet<Ability>
+  /** Where it takes over the sessions of another library: how. */
+  readonly adopting?: Adopting | undefined
   /**
    * The record under `key`. One that is missing, expired or rotated away is `undefined`, not an error. Changes nothing.
    *
@@ -127,8 +129,71 @@ export interface Closing {
   close(): Awaitable<void>
 }
 
+/** The sessions that another library has kept in the same place, and how a store takes them over. */
+export interface Adopting {
+  /** How the cookies of that library are told. */
+  readonly cookies: ForeignCookies
+  /** Whether a session that is used lives on beyond what was left of it there, up to `lifetime`. */
+  readonly rolling: boolean
+  /**
+   * What that library keeps under its id; `undefined` for nothing, or nothing that is still good. Changes nothing.
+   *
+   * @param maxBytes - what is larger is refused
+   * @throws SessionError `RECORD_UNREADABLE`, `SESSION_TOO_LARGE`
+   */
+  foreign(sid: string, maxBytes: number): Awaitable<ForeignSession | undefined>
+  /**
+   * Puts a record in the place of what {@link foreign} saw, in one atomic step: the record is created as `create` does it, its
+   * `formerKey` becomes a {@link FormerKey} that leads to it until `knownUntil`, and what the other library kept is deleted.
+   *
+   * `changed` if something else is there by now, or nothing, and `taken` if the former key has been filled before: then
+   * nothing was written.
+   */
+  adopt(
+    sid: string,
+    seen: ForeignSession,
+    record: SessionRecord & { readonly formerKey: string },
+    former: { readonly sealedId: string; readonly knownUntil: number },
+    limit?: SubjectLimit,
+  ): Awaitable<'changed' | 'taken' | Evictions | undefined>
+  /** Deletes what the other library keeps, with `seen` only if that is still what is there. `false` if something else is. */
+  forget(sid: string, seen?: ForeignSession): Awaitable<boolean>
+  /** The record forgets what it was (`adopted`). Where it is gone, nothing changes. */
+  settle(key: string): Awaitable<void>
+}
+
+/** How the cookies of another library are told from ours. */
+export interface ForeignCookies {
+  readonly from: 'connect-redis' | '@fastify/session'
+  readonly name: string
+  readonly path: string
+  readonly domain: string | undefined
+  /** What signed them; `undefined` for the secrets of the application. */
+  readonly secrets: readonly string[] | undefined
+}
+
+/** A session as another library keeps it. */
+export interface ForeignSession {
+  /** Changes with everything that is written there. */
+  readonly stamp: string
+  /** Its data by themselves, without what is said of its cookie. */
+  readonly data: Readonly<Record<string, unknown>>
+  /** How long it would live on if nobody used it, in milliseconds; `undefined` where nothing is said of it. */
+  readonly remaining: number | undefined
+  /** How long it lives without being used, in milliseconds; `undefined` where nothing is said of it. */
+  readonly maxAge: number | undefined
+  /** Whether the browser keeps its cookie when it closes. */
+  readonly persistent: boolean
+}
+
 /** How long a key that was rotated away for good answers `rotated`, in milliseconds. */
 export const ROTATED_FOR = 60_000
+
+/**
+ * How long after an adoption an old instance of the application is waited for that has read the session before it, and writes
+ * it back, in milliseconds. As long the cookie of the other library stays good, too.
+ */
+export const LATE_FOR = 300_000
 
 /** How long a former key that is no longer good is still known, in milliseconds: its use is a sign of theft. */
 export const REUSE_KNOWN_FOR = 86_400_000

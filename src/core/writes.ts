@@ -143,7 +143,7 @@ function inTwoSteps(
   )
 }
 
-function tellEvictions(context: SessionContext, evictions: Evictions | undefined): void {
+export function tellEvictions(context: SessionContext, evictions: Evictions | undefined): void {
   for (const handle of evictions?.evicted ?? []) context.emit({ type: 'evicted', handle })
 }
 

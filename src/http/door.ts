@@ -7,6 +7,7 @@ import { Countdown } from './countdown.js'
 import { siteSaid, type CrossSiteCheck } from './cross-site.js'
 import { Exchange, type ConnectionFacts } from './exchange.js'
 import { answer, failureOf, type Failure } from './failure.js'
+import { ForeignCookieReader } from './foreign-cookie-reader.js'
 import { holdHead } from './hold.js'
 import { LogLines, text } from './log.js'
 import type { Objections, RouteChoices, StoreDownPolicy } from './objections.js'
@@ -48,6 +49,8 @@ export class Door {
   readonly transports: ReadonlySet<Transport>
   /** What refuses requests of other sites; nothing where that is turned off. */
   readonly crossSite: CrossSiteCheck | undefined
+  /** What tells the cookies of a library whose sessions are taken over; nothing where none are. */
+  readonly foreign: ForeignCookieReader | undefined
   readonly #onStoreDown: NonNullable<SessionOptions['onStoreDown']>
   readonly #fresh: SessionOptions['fresh']
   readonly #routes: RouteChoices
@@ -82,6 +85,8 @@ export class Door {
         return onEvent?.(event)
       },
     })
+    const { foreignCookies, secrets } = this.engine
+    this.foreign = foreignCookies && new ForeignCookieReader(foreignCookies, secrets)
   }
 
   /**

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import type { Carrier, Client } from '../core/context.js'
 import { SessionError } from '../core/errors.js'
-import type { OpenSession } from '../core/open-session.js'
+import { OpenSession } from '../core/open-session.js'
 import type { Session } from '../core/session.js'
 import { invalid, shown } from '../core/options.js'
 import type { SignInOptions } from '../core/sign-in.js'
@@ -43,6 +43,8 @@ export class Exchange implements Carrier, HeadKeeper {
   readonly #connection: ConnectionFacts
   #open: OpenSession | UnavailableSession | undefined
   #tokens: readonly string[] = NO_TOKENS
+  /** Ids of another library, whose sessions are taken over. */
+  #sids: readonly string[] = NO_TOKENS
   /** The method for which it was looked at: one that overrides it may come later. */
   #method: string | undefined
   #objections: Objections | undefined
@@ -60,7 +62,7 @@ export class Exchange implements Carrier, HeadKeeper {
   }
 
   get presented(): boolean {
-    return this.#tokens.length > 0
+    return this.#tokens.length + this.#sids.length > 0
   }
 
   /** The session, loaded. From now on the answer depends on it. */
@@ -196,10 +198,12 @@ export class Exchange implements Carrier, HeadKeeper {
 
   headChanges(): HeadChanges | undefined {
     const open = this.#open
-    if (!open || (!this.#isRead && open.tokenChange === 'keep')) return undefined
+    const dropsForeign = open instanceof OpenSession && open.dropsForeign
+    if (!open || (!this.#isRead && open.tokenChange === 'keep' && !dropsForeign)) return undefined
     return {
       cookieName: cookieName(this.door.cookie, this.#isSecureCookie),
       setCookie: this.#isBearer ? undefined : this.#setCookie(open),
+      foreignCookie: dropsForeign ? this.#foreignDeletion : undefined,
       token: this.#isBearer && open.tokenChange === 'set' ? open.signedToken : undefined,
       vary: this.#isBearer ? 'Authorization' : 'Cookie',
       isStopgap: !open.isAvailable,
@@ -235,7 +239,7 @@ export class Exchange implements Carrier, HeadKeeper {
   #load(): Awaitable<void> {
     let opened
     try {
-      opened = this.door.engine.open(this.#tokens, this, this.door.isFresh(this.#connection))
+      opened = this.door.engine.open(this.#tokens, this, this.door.isFresh(this.#connection), this.#sids)
     } catch (error) {
       return this.#notLoaded(error)
     }
@@ -257,7 +261,7 @@ export class Exchange implements Carrier, HeadKeeper {
 
   /** A page can't make a browser send a token in `Authorization`, so a request with one needs no look at where it is from. */
   #isForeign(): boolean {
-    if (this.#tokens.length === 0 || this.#isBearer || !isStateChanging(this.#method)) return false
+    if (!this.presented || this.#isBearer || !isStateChanging(this.#method)) return false
     return this.door.crossSite?.isForeign(this.#request, this.#connection) ?? false
   }
 
@@ -298,9 +302,19 @@ export class Exchange implements Carrier, HeadKeeper {
       if (this.#isBearer) return token === undefined ? NO_TOKENS : [token]
     }
     const header = this.#request.headers.cookie
-    return header === undefined
-      ? NO_TOKENS
-      : cookieValues(header, cookieName(cookie, this.#isSecureCookie), MAX_COOKIES)
+    if (header === undefined) return NO_TOKENS
+    const name = cookieName(cookie, this.#isSecureCookie)
+    const { foreign } = this.door
+    if (foreign === undefined) return cookieValues(header, name, MAX_COOKIES)
+    const { ours, sids } = foreign.tell(header, name, MAX_COOKIES)
+    // Ours would take the place of theirs: not where it would never get back to us.
+    if (sids.length > 0 && !this.#isDeliverable) this.#undeliverable ??= this.door.undeliverable(this.#request)
+    else this.#sids = sids
+    return ours
+  }
+
+  get #foreignDeletion(): string | undefined {
+    return this.door.foreign?.deletion(cookieName(this.door.cookie, this.#isSecureCookie), this.#isSecureConnection)
   }
 
   get #isDeliverable(): boolean {

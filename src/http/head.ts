@@ -5,6 +5,8 @@ export interface HeadChanges {
   /** The name of our cookie: no other one of this name is sent. */
   readonly cookieName: string
   readonly setCookie: string | undefined
+  /** The Set-Cookie that deletes the cookie of another library. */
+  readonly foreignCookie?: string | undefined
   /** The value of `Session-Token`. */
   readonly token: string | undefined
   /** The value of `Vary` that the answer must have. */
@@ -64,8 +66,9 @@ export function changeHead(
 }
 
 function isVaryAlone(changes: HeadChanges): changes is HeadChanges & { readonly vary: string } {
-  const { vary, setCookie, token, isStopgap } = changes
-  return vary !== undefined && setCookie === undefined && token === undefined && !isStopgap
+  const { vary, setCookie, foreignCookie, token, isStopgap } = changes
+  const hasNoCookie = setCookie === undefined && foreignCookie === undefined
+  return vary !== undefined && hasNoCookie && token === undefined && !isStopgap
 }
 
 function isPlain(headers: unknown): headers is OutgoingHttpHeaders {
@@ -82,8 +85,9 @@ abstract class Head {
   protected abstract get(name: string): OutgoingHttpHeader | undefined
   protected abstract set(name: string, value: string | string[]): void
 
-  change({ cookieName, setCookie, token, vary, isStopgap }: HeadChanges): void {
+  change({ cookieName, setCookie, foreignCookie, token, vary, isStopgap }: HeadChanges): void {
     if (setCookie !== undefined) this.set('Set-Cookie', [...this.#otherCookies(cookieName), setCookie])
+    if (foreignCookie !== undefined) this.set('Set-Cookie', [...listOf(this.get('Set-Cookie')), foreignCookie])
     if (token !== undefined) this.set('Session-Token', token)
     if (setCookie !== undefined || token !== undefined || isStopgap) this.#forbidStoring()
     if (vary !== undefined) this.#vary(vary)

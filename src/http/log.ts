@@ -44,6 +44,7 @@ const AT_MOST: Readonly<Partial<Record<LogFields['type'], number>>> = {
   'store-failed': INTERVAL,
   'record-unreadable': INTERVAL,
   'reuse-detected': INTERVAL,
+  'adoption-failed': INTERVAL,
   'cross-site-refused': INTERVAL,
   'option-failed': INTERVAL,
   'cookie-undeliverable': Infinity,
@@ -129,6 +130,8 @@ function messageOf(event: SessionEvent): readonly [LogLevel, string] | undefined
       ]
     case 'record-unreadable':
       return ['error', `A stored session can't be read and counts as absent. ${text(event.error)}`]
+    case 'adoption-failed':
+      return ['warn', `A session of another library was not taken over, and is left where it is. ${text(event.error)}`]
     case 'reuse-detected':
       return [
         'warn',

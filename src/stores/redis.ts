@@ -2,6 +2,7 @@ import { probeRecord, unfit } from '../core/probe.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
 import type {
   Ability,
+  Adopting,
   Awaitable,
   BySubject,
   Closing,
@@ -12,6 +13,7 @@ import type {
   Rotating,
   SessionStore,
 } from '../core/store.js'
+import { RedisAdopting } from './redis/adopt.js'
 import { Commands } from './redis/commands.js'
 import { recordFields } from './redis/layout.js'
 import { Members } from './redis/members.js'
@@ -27,6 +29,7 @@ export type {
   NodeRedisSentinel,
   RedisClient,
 } from './redis/client.js'
+export type { AdoptedLibrary, AdoptOptions } from './redis/adopt-options.js'
 export type { NearCacheOptions } from './redis/near-cache/options.js'
 export type { RedisStoreOptions } from './redis/options.js'
 
@@ -40,6 +43,7 @@ export type { RedisStoreOptions } from './redis/options.js'
 export class RedisStore implements SessionStore, BySubject, Rotating, Probing, Closing {
   readonly name = 'redis'
   readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['by-subject', 'rotating', 'probing', 'closing'])
+  readonly adopting: Adopting | undefined
   readonly #commands: Commands
   readonly #records: Records
   readonly #subjects: Subjects
@@ -47,11 +51,12 @@ export class RedisStore implements SessionStore, BySubject, Rotating, Probing, C
 
   /** Throws `OPTIONS_INVALID` for an option that can't work; whether Redis answers shows at the first verb. */
   constructor(options: RedisStoreOptions = {}) {
-    const { connection, prefix, clock, nearCache } = checkOptions(options)
+    const { connection, prefix, clock, adopt, nearCache } = checkOptions(options)
     this.#commands = new Commands(connection, prefix, clock)
     const members = new Members(this.#commands)
     this.#subjects = new Subjects(this.#commands, members)
     this.#records = new Records(this.#commands, members, this.#subjects)
+    this.adopting = adopt && new RedisAdopting(adopt, this.#commands, members, this.#records)
     this.#near = nearCache && new NearCache(this.#commands, this.#records, nearCache.maxEntries, nearCache.open)
   }
 

@@ -1,6 +1,7 @@
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
 import type {
   Ability,
+  Adopting,
   Awaitable,
   BySubject,
   Closing,
@@ -67,6 +68,11 @@ export class FailingStore implements SessionStore, BySubject, Rotating, Sweeping
 
   get abilities(): ReadonlySet<Ability> {
     return this.#inner.abilities
+  }
+
+  /** As the store inside has it: what a test makes fail, hang or wait is not in its way. */
+  get adopting(): Adopting | undefined {
+    return this.#inner.adopting
   }
 
   /** How many times each verb was called, those that failed or hung included. */

@@ -48,7 +48,7 @@ describe('the sessions of a subject', () => {
     const { engine, open, stored, store, clock } = setUp()
     const [ann, bob] = [await open(await stored({ userId: 1 })), await open(await stored({ userId: 2 }))]
     await stored({ userId: 1 })
-    const [shown] = await engine.subjects.list(1)
+    const shown = (await engine.subjects.list(1)).find(({ handle }) => handle === ann.handle)
     expect(shown).toMatchObject({ handle: ann.handle, current: false })
     const { load, list } = store.calls
     expect(await engine.subjects.find('1', ann.handle)).toStrictEqual(shown)

@@ -18,6 +18,8 @@ const OPTIONAL = [
   'better-sqlite3',
   '@opentelemetry/api',
   '@nestjs/terminus',
+  'express-session',
+  'cache-manager',
   '@nestjs/passport',
   'passport',
 ]
@@ -79,6 +81,7 @@ test.each(plain)(
     expect(packages).toEqual(NEEDED[name] ?? [])
     expect(builtins).not.toContain('sqlite')
     expect(ours.filter((file) => file.startsWith('dist/nest/'))).toEqual([])
+    // What is common to several stores is in a folder of its own.
     const stores = ours
       .map((file) => /^dist\/stores\/([\w-]+)/.exec(file)?.[1])
       .filter((store) => store !== undefined && store !== 'keyed')

@@ -56,6 +56,12 @@ describe('every option is on its page, and no other', () => {
     expect(sorted(firstCells(text))).toEqual(sorted(propertiesOf(api, `latchkey/stores/${store}`, name)))
   })
 
+  test('of sessions of another library', () => {
+    expect(sorted(firstCells(section('docs/reference/stores-redis.md', 'Sessions of another library')))).toEqual(
+      sorted(propertiesOf(api, 'latchkey/stores/redis', 'AdoptOptions')),
+    )
+  })
+
   test('of the suite for stores', () => {
     expect(sorted(firstCells(section('docs/reference/writing-a-store.md', 'The suite')))).toEqual(
       sorted(propertiesOf(api, 'latchkey/testing', 'StoreConformanceOptions')),

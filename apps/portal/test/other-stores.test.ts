@@ -1,16 +1,22 @@
 import { rm } from 'node:fs/promises'
+import type { SessionModuleOptions } from 'latchkey'
 import type { SessionStore } from 'latchkey/core'
 import { fromExpressStore } from 'latchkey/stores/express'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { theirStores } from '../../../test/support/express-stores.js'
+import type { PortalConfig } from '../src/config/settings.js'
 import { ada, adapters, answer, startPortal, temporaryFolder, type Portal } from './support/portal.js'
 
 /** The store that the next portal keeps its sessions in. */
 const next = vi.hoisted(() => ({ store: undefined as SessionStore | undefined }))
 
-vi.mock(import('../src/config/sessions.js'), () => ({
-  sessionOptions: () => ({ secret: 'a secret of more than 32 characters', store: next.store!, storeTimeout: 10_000 }),
-}))
+vi.mock(import('../src/config/sessions.js'), async (original) => {
+  const { sessionSecret } = await original()
+  const sessionOptions = (config: PortalConfig): SessionModuleOptions => {
+    return { secret: sessionSecret(config), store: next.store!, storeTimeout: 10_000 }
+  }
+  return { sessionSecret, sessionOptions }
+})
 
 describe.each(theirStores)('on $name', ({ open, stop }) => {
   afterAll(stop)

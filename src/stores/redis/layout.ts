@@ -9,7 +9,8 @@ import { type Origin, originIn, storedOrigin } from './origin.js'
  *
  *   1 the head: handle, where the session comes from, numbers (see head.ts, origin.ts and numbers.ts); the name of the
  *     field is the number of the stored form
- *   s subject   p '0' when the cookie ends with the browser   k the hash of the former key
+ *   s subject   p '0' when the cookie ends with the browser   k the hash of the former key, or all of it
+ *   f what an adopted record still knows of what it was
  *   i address and d device, as far as there is no code for them   o the code, where the head has no room for it
  *
  * A key of the data is a field of its own name. The empty one, those of a single character and those that begin with a
@@ -18,10 +19,11 @@ import { type Origin, originIn, storedOrigin } from './origin.js'
  *
  * A key that was rotated away is a hash with other fields:
  *
- *   r until when this is said, in decimal   n the hash of the key that it moved to   z the sealed id   g good until
+ *   r until when this is said, in decimal   n the hash of the key that it moved to, or all of it   z the sealed id   g good until
  *   t where it moved to, if that is in another slot: only so that the same step, asked for twice, is known
  *
- * A key that is dead for good has r and perhaps t, one that stays good for a while has r, n and z, and later r, n and g.
+ * A key that is dead for good has r and perhaps t, one that stays good for a while has r, n and z, and later r, n and g. That
+ * of a session of another library keeps z.
  */
 
 /** The field that holds the head of a record. */
@@ -82,6 +84,7 @@ export function recordFields(record: SessionRecord): Map<string, string> {
   if (device !== undefined) fields.set('d', device)
   if (!record.persistent) fields.set('p', '0')
   if (formerKey !== undefined) fields.set('k', formerField(record.key, formerKey))
+  if (record.adopted !== undefined) fields.set('f', record.adopted)
   for (const [key, value] of record.data) fields.set(dataField(key), value)
   return fields
 }
@@ -121,6 +124,7 @@ export function recordIn(key: string, fields: Fields): SessionRecord {
   const { handle, code, numbers } = headOf(fields)
   const { ip, device } = originOf(fields, code)
   const former = fields.get('k')
+  const adopted = fields.get('f')
   const data = new Map<string, string>()
   for (const [field, value] of fields) {
     if (field.startsWith(':')) data.set(field.slice(1), value)
@@ -141,6 +145,7 @@ export function recordIn(key: string, fields: Fields): SessionRecord {
     device,
     ip,
     formerKey: former === undefined || former.length === key.length ? former : tagIn(key) + former,
+    ...(adopted === undefined ? undefined : { adopted }),
     data,
   }
 }
@@ -167,7 +172,7 @@ function formerIn(key: string, fields: Fields, now: number): FormerKey | undefin
   const [until, movedTo, goodUntil] = [fields.get('r'), fields.get('n'), fields.get('g')]
   if (movedTo === undefined || !(Number(until) > now)) return undefined
   return {
-    movedTo: tagIn(key) + movedTo,
+    movedTo: movedTo.length === key.length ? movedTo : tagIn(key) + movedTo,
     sealedId: fields.get('z'),
     goodUntil: goodUntil === undefined ? undefined : Number(goodUntil),
   }

@@ -1,6 +1,7 @@
 import type { SessionError } from '../../core/errors.js'
 import type { Clock } from '../../core/expiry.js'
 import { invalid as invalidOption, refuseUnknown, shown } from '../../core/options.js'
+import { type AdoptedLibrary, type AdoptOptions, checkAdopt, type ResolvedAdoptOptions } from './adopt-options.js'
 import { type Connection, connectionOver, type RedisClient } from './client.js'
 import { checkNearCache, type CheckedNearCache, type NearCacheOptions } from './near-cache/options.js'
 import { openConnection } from './open.js'
@@ -14,6 +15,11 @@ export interface RedisStoreOptions {
   /** What every key begins with. Default `lk`. */
   readonly prefix?: string | undefined
   /**
+   * Takes over the sessions of another library that are in the same Redis, each at its first request: the library, or how its
+   * sessions are told. Default: nobody's.
+   */
+  readonly adopt?: AdoptedLibrary | AdoptOptions | undefined
+  /**
    * Keeps records that were read lately in this process, for as long as Redis tells of their changes. Default: none are kept.
    */
   readonly nearCache?: NearCacheOptions | undefined
@@ -26,15 +32,16 @@ export interface CheckedOptions {
   readonly connection: Connection
   readonly prefix: string
   readonly clock: Clock
+  readonly adopt: ResolvedAdoptOptions | undefined
   readonly nearCache: CheckedNearCache | undefined
 }
 
-const KNOWN = ['url', 'client', 'prefix', 'nearCache', 'clock']
+const KNOWN = ['url', 'client', 'prefix', 'adopt', 'nearCache', 'clock']
 
 /** Checks the options of a `RedisStore`. Throws `OPTIONS_INVALID` with the value and the mend; never with a password. */
 export function checkOptions(options: RedisStoreOptions): CheckedOptions {
   refuseUnknown(options, KNOWN, 'option of RedisStore')
-  const { url, client, prefix = 'lk', nearCache, clock = Date.now } = options
+  const { url, client, prefix = 'lk', adopt, nearCache, clock = Date.now } = options
   if (typeof prefix !== 'string' || prefix === '' || /[{}]/.test(prefix)) {
     throw invalid(`prefix is ${shown(prefix)}. Give it a text that isn't empty and has no braces`)
   }
@@ -42,10 +49,13 @@ export function checkOptions(options: RedisStoreOptions): CheckedOptions {
   if (client !== undefined) {
     if (url !== undefined) throw invalid('both url and client are given. Leave one out')
     const connection = connectionOver(client)
-    return { connection, prefix, clock, nearCache: checkNearCache(nearCache, client) }
+    const adopted = checkAdopt(adopt, connection.isCluster)
+    return { connection, prefix, clock, adopt: adopted, nearCache: checkNearCache(nearCache, client) }
   }
+  const adopted = checkAdopt(adopt, false)
   const checked = checkUrl(url ?? process.env['REDIS_URL'])
-  return { connection: openConnection(checked), prefix, clock, nearCache: checkNearCache(nearCache, checked) }
+  const near = checkNearCache(nearCache, checked)
+  return { connection: openConnection(checked), prefix, clock, adopt: adopted, nearCache: near }
 }
 
 /** Of a URL only its scheme is shown: everywhere else a password may be, if it isn't percent-encoded. */

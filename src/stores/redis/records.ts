@@ -8,6 +8,7 @@ import type { Answer, Members } from './members.js'
 import { moveAcross } from './move.js'
 import { integer } from './numbers.js'
 import { limitArguments, numbersIn, patchArguments, rotateArguments } from './patch.js'
+import { CONFIRM_FOREIGN } from './adopt-scripts.js'
 import { CONFIRM, CREATE, DELETE, ROTATE, TOUCH, UPDATE } from './record-scripts.js'
 import type { Subjects } from './subjects.js'
 
@@ -40,7 +41,7 @@ export class Records {
       return this.#commands.run(CREATE, keys, args)
     }
     const isLimited = subject !== undefined && limit !== undefined
-    return this.#done(isLimited ? await this.#members.see(key, run, key) : await run([]), subject, limit)
+    return this.done(isLimited ? await this.#members.see(key, run, key) : await run([]), subject, limit)
   }
 
   update(key: string, patch: RecordPatch): Promise<Outcome> {
@@ -70,13 +71,15 @@ export class Records {
     const answer = isSameSlot || !this.#commands.isCluster ? await this.#rotate(key, newKey, patch) : undefined
     if (answer === undefined) return moveAcross(this.#commands, this, key, newKey, patch)
     if (answer[0] !== 'updated' && answer[0] !== 'crowded') return outcome(answer[0], patch.limit)
-    return (await this.#done(answer, patch.subject, patch.limit)) ?? 'updated'
+    return (await this.done(answer, patch.subject, patch.limit)) ?? 'updated'
   }
 
   async confirm(key: string, formerKey: string, goodUntil: number): Promise<void> {
-    const keys = tagIn(formerKey) === tagIn(key) ? [key, formerKey] : [key]
+    const isSameTag = tagIn(formerKey) === tagIn(key)
+    const keys = isSameTag || !this.#commands.isCluster ? [key, formerKey] : [key]
     const names = keys.map((each) => this.#commands.record(each))
-    isLive(await this.#commands.run(CONFIRM, names, [formerField(key, formerKey), integer(goodUntil)]))
+    const args = [formerField(key, formerKey), integer(goodUntil)]
+    isLive(await this.#commands.run(isSameTag || keys.length === 1 ? CONFIRM : CONFIRM_FOREIGN, names, args))
   }
 
   async #rotate(key: string, newKey: string, patch: RotatePatch): Promise<Answer | undefined> {
@@ -88,8 +91,8 @@ export class Records {
     return answer[0] === 'across' ? undefined : answer
   }
 
-  /** What the answer of CREATE or ROTATE says of others. Throws for a refusal. */
-  async #done(
+  /** What the answer of CREATE, ROTATE or ADOPT says of others. Throws for a refusal. */
+  async done(
     [state, ...evicted]: Answer,
     subject: string | undefined,
     limit: SubjectLimit | undefined,
