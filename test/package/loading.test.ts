@@ -69,7 +69,6 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   'latchkey/express': ['bowser'],
   'latchkey/express-session': ['bowser'],
   'latchkey/fastify': ['bowser'],
-  'latchkey/passport': ['bowser'],
   'latchkey/opentelemetry': ['@opentelemetry/api'],
 }
 
