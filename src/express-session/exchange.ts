@@ -128,7 +128,7 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
 
   save(session: Session, callback?: VerbCallback): void {
     this.#do(() => {
-      if (session === this.#face) this.#take(session)
+      if (session === this.#face && !this.#isDestroyed) this.#take(session)
       // Who saves an empty session wants it to be there.
       if (this.isReachable) this.#open.keepsEmpty = true
       return this.#open.save()
@@ -234,9 +234,14 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
   #take(session: Session): void {
     const { options } = this.#door
     this.#aside?.handOver(session)
+    // An application may put an object of its own there.
+    if (!(session.cookie instanceof Cookie)) session.cookie = new Cookie(session.cookie)
     this.#cookie = session.cookie
     const fixed = typeof options.cookie === 'function' ? undefined : options.cookie
-    takeData(this.#open.session, session, changedAttributes(session.cookie, fixed))
+    const changed = changedAttributes(session.cookie, fixed)
+    // What no header can say is refused before anything is stored.
+    if (changed !== undefined) cookieText(options.name, '', session.cookie)
+    takeData(this.#open.session, session, changed)
     this.#takeDeadlines(session.cookie)
   }
 
@@ -244,6 +249,9 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
     const open = this.#open
     const { record } = open
     const { now } = this.#door.engine
+    if (originalMaxAge !== null && !Number.isFinite(originalMaxAge)) {
+      throw new TypeError(`session.cookie.maxAge is ${originalMaxAge}. Give it milliseconds, or null.`)
+    }
     const length = originalMaxAge === null ? null : Math.min(Math.round(originalMaxAge), MAX_DURATION)
     if (length !== null && length < 1) return open.expire(1, now + length, true)
     const idle = length ?? record?.idleTimeout ?? this.#door.options.idleTimeout

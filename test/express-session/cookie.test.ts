@@ -54,6 +54,42 @@ describe.each(kinds)('on $kind', ({ make }) => {
     expect(await body(browser.get('/'))).toBe(`${hour} true`)
   })
 
+  test('a cookie that no header can say is refused before anything is stored', async () => {
+    const { browser } = await site({ store: make() }, ({ session, url }, response) => {
+      const seen = String(session['a'])
+      if (url !== '/') session['a'] = url
+      if (url === '/nan') session.cookie.maxAge = NaN
+      if (url === '/for-ever') session.cookie.maxAge = Infinity
+      if (url === '/domain') session.cookie.domain = 'a b;'
+      response.end(seen)
+    })
+    expect((await browser.get('/first')).status).toBe(200)
+    for (const path of ['/nan', '/for-ever', '/domain']) {
+      expect((await browser.get(path)).status, path).toBe(500)
+      expect(await body(browser.get('/')), path).toBe('/first')
+    }
+  })
+
+  test('a cookie may be replaced by a plain object', async () => {
+    const { browser } = await site({ store: make() }, ({ session, url }, response) => {
+      session['a'] ??= 1
+      if (url === '/hour') session.cookie = { maxAge: hour } as Cookie
+      response.end(String(session.cookie.originalMaxAge))
+    })
+    expect((await browser.get('/hour')).headers.getSetCookie()[0]).toContain('Expires=')
+    expect(await body(browser.get('/'))).toBe(String(hour))
+  })
+
+  test('save() after destroy() says that the session is gone', async () => {
+    const { browser } = await site({ store: make() }, ({ session, url }, response) => {
+      session['a'] ??= 1
+      if (url === '/') return response.end()
+      session.destroy(() => session.save((error) => response.end(String((error as { code?: unknown }).code))))
+    })
+    await browser.get('/')
+    expect(await body(browser.get('/end'))).toBe('SESSION_GONE')
+  })
+
   test('Cookie.originalMaxAge is the same in all requests', async () => {
     const { browser } = await site({ store: make(), cookie: { maxAge: 2000 } }, ({ session }, response) => {
       session['a'] ??= 1
