@@ -78,6 +78,8 @@ class Hold implements Taker {
   #isEndSettled = false
   #isClosed = false
   #isRefused = false
+  /** Whether the head is changed only when Node asks for it. */
+  #isChangeDue = false
   /** What somebody else had put in the place of a property that looks sent. */
   #replaced: PropertyDescriptorMap | undefined
   /** What it looks like while it waits. */
@@ -106,6 +108,7 @@ class Hold implements Taker {
       case 'held':
         return method === 'flushHeaders' ? this.#flushFirst(args) : this.#firstCall(method, args)
       case 'open':
+        if (this.#isChangeDue && method === 'writeHead') return this.#original(method, this.#changeHead(method, args))
         if (method !== 'end' || this.#isEnded) return this.#original(method, args)
         this.#isEnded = true
         return this.#endAfterHead(args)
@@ -180,6 +183,9 @@ class Hold implements Taker {
   }
 
   #changeHead(method: Method, args: readonly unknown[]): readonly unknown[] {
+    // Who has put a `writeHead` on the response may still set headers in it, which Node calls for the first byte.
+    this.#isChangeDue = method !== 'writeHead' && Object.hasOwn(this.#response, 'writeHead') && !isHttp2(this.#response)
+    if (this.#isChangeDue) return args
     this.#keeper.headGone()
     const changes = this.#keeper.headChanges()
     if (!changes) return args
@@ -353,6 +359,11 @@ const LISTENS: PropertyDescriptorMap = {
 }
 
 function noop(): void {}
+
+/** There the first byte asks for no `writeHead`. */
+function isHttp2(response: object): boolean {
+  return !('_implicitHeader' in response)
+}
 
 /** A method that fails as Node's does once the head has left. */
 function refusing(verb: string): PropertyDescriptor {

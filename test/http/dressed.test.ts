@@ -54,6 +54,16 @@ const older: RequestHandler = (_request, response, next) => {
   next()
 }
 
+/** Sets a cookie when the head leaves, as a listener of on-headers does it. */
+const setting: RequestHandler = (_request, response, next) => {
+  const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => typeof response
+  response.writeHead = (...args: unknown[]) => {
+    response.setHeader('Set-Cookie', 'lang=en')
+    return writeHead(...args)
+  }
+  next()
+}
+
 async function ask(handlers: readonly RequestHandler[]): Promise<{ cookie: string | null; body: string }> {
   const app = express()
   for (const handler of handlers) app.use(handler)
@@ -96,6 +106,28 @@ describe('an answer arrives whole, with its cookie', () => {
     }
   })
 })
+
+/** Whose work is done at once. */
+const heldAtOnce: RequestHandler = (_request, response, next) => {
+  holdHead(response, Object.assign(new Slow(), { settle: () => undefined }) as HeadKeeper)
+  next()
+}
+
+test.each([
+  ['its work is done at once', heldAtOnce],
+  ['its work takes a moment', holding],
+])(
+  'a cookie that is set while the head leaves does not take the place of that of the session: %s',
+  async (_what, hold) => {
+    for (const handler of [streamed, flushed]) {
+      expect(await ask([hold, setting, handler])).toEqual({ cookie: 'lang=en, s=1', body: LONG })
+    }
+    expect(await ask([hold, setting, (_request, response) => response.end('short')])).toEqual({
+      cookie: 'lang=en, s=1',
+      body: 'short',
+    })
+  },
+)
 
 test('what is no response, as for a request that becomes a WebSocket, has no head to hold', () => {
   const keeper = new Slow()
