@@ -74,7 +74,7 @@ export class Commands {
         .send(args, name)
         .then(make, (error: unknown) => retried(this.#direct, args, name, error).then(make, rethrow))
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 
