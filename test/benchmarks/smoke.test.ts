@@ -65,7 +65,11 @@ describe('the comparison', { timeout: 300_000 }, () => {
     expect(counts['express latchkey redis']).toMatchObject({ read: { commands: 1 }, visit: { commands: 0 } })
     expect(counts['express express-session redis']).toMatchObject({ read: { commands: 2 }, visit: { commands: 0 } })
     expect(bytes['express latchkey sqlite']!.record).toBeGreaterThan(100)
-    expect(Object.keys(added)).toEqual(['express latchkey redis', 'express express-session redis'])
+    expect(Object.keys(added)).toEqual([
+      'express latchkey redis',
+      'express latchkey redis-near',
+      'express express-session redis',
+    ])
     expect(goals.filter(({ measured }) => measured !== undefined).length).toBeGreaterThan(8)
   })
 
