@@ -1,3 +1,4 @@
+import { moved, patched } from '../core/changed-record.js'
 import { keyTaken, limitReached, SessionError } from '../core/errors.js'
 import { type Clock, endsAt, isExpired } from '../core/expiry.js'
 import type { FormerKey, RecordPatch, RotatePatch, SessionRecord, SubjectLimit } from '../core/record.js'
@@ -256,34 +257,5 @@ function copyOf(record: SessionRecord): SessionRecord {
     ip: record.ip,
     formerKey: record.formerKey,
     data: new Map(record.data),
-  }
-}
-
-function patched(record: SessionRecord, patch: RecordPatch): SessionRecord {
-  const { lastSeenAt, idleTimeout, expiresAt, persistent } = patch.times ?? record
-  const data = new Map(record.data)
-  for (const key of patch.remove) data.delete(key)
-  for (const [key, value] of patch.set) data.set(key, value)
-  return {
-    ...record,
-    lastSeenAt: Math.max(record.lastSeenAt, lastSeenAt),
-    idleTimeout,
-    expiresAt,
-    version: record.version + 1,
-    persistent,
-    data,
-  }
-}
-
-function moved(record: SessionRecord, newKey: string, patch: RotatePatch): SessionRecord {
-  const { subject, signIn, rotatedAt } = patch
-  return {
-    ...patched(record, patch),
-    ...signIn,
-    key: newKey,
-    subject,
-    authenticatedAt: subject === undefined ? undefined : (signIn ?? record).authenticatedAt,
-    rotatedAt,
-    formerKey: patch.sealedId === undefined ? undefined : record.key,
   }
 }

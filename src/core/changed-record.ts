@@ -1,4 +1,4 @@
-import type { RecordPatch, RotatePatch, SessionRecord } from '../../core/record.js'
+import type { RecordPatch, RotatePatch, SessionRecord } from './record.js'
 
 /** What a record is after an update by this patch. */
 export function patched(record: SessionRecord, patch: RecordPatch): SessionRecord {
