@@ -184,7 +184,7 @@ class Hold implements Taker {
 
   #changeHead(method: Method, args: readonly unknown[]): readonly unknown[] {
     // Who has put a `writeHead` on the response may still set headers in it, which Node calls for the first byte.
-    this.#isChangeDue = method !== 'writeHead' && Object.hasOwn(this.#response, 'writeHead') && !isHttp2(this.#response)
+    this.#isChangeDue = method !== 'writeHead' && Object.hasOwn(this.#response, 'writeHead')
     if (this.#isChangeDue) return args
     this.#keeper.headGone()
     const changes = this.#keeper.headChanges()
@@ -359,11 +359,6 @@ const LISTENS: PropertyDescriptorMap = {
 }
 
 function noop(): void {}
-
-/** There the first byte asks for no `writeHead`. */
-function isHttp2(response: object): boolean {
-  return !('_implicitHeader' in response)
-}
 
 /** A method that fails as Node's does once the head has left. */
 function refusing(verb: string): PropertyDescriptor {

@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
+import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import compression from 'compression'
 import express, { type RequestHandler } from 'express'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -128,6 +131,21 @@ test.each([
     })
   },
 )
+
+test('the same in HTTP/2', async () => {
+  const server = createHttp2Server((request, response) => {
+    const pass = (handler: RequestHandler, next: () => void): void =>
+      void handler(request as never, response as never, next)
+    pass(holding, () => pass(setting, () => response.end(LONG)))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  closing.push(() => (client.destroy(), server.close()))
+  const stream = client.request({ ':path': '/' })
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
+  expect(headers['set-cookie']).toEqual(['lang=en', 's=1'])
+  expect(await text(stream)).toBe(LONG)
+})
 
 test('what is no response, as for a request that becomes a WebSocket, has no head to hold', () => {
   const keeper = new Slow()
