@@ -181,6 +181,15 @@ function elsewhere<T extends RedisClient>(client: T, url: string): T {
 }
 
 describe.each(clusterClients)('on a Cluster, by %s', (_, client) => {
+  test('a connection that is only being opened is waited for while others are opened', async () => {
+    const cluster = ending(await startCluster(), (each) => each.stop())
+    const opened = ending(client(cluster), (each) => each.close())
+    const store = new RedisStore({ client: opened.client, prefix: randomUUID(), nearCache: { maxEntries: 100 } })
+    ending(store, (each) => each.close())
+    // Each has a key of its own, so that they come to all masters.
+    await Promise.all(Array.from({ length: 12 }, () => store.probe()))
+  })
+
   test('a slot that moves takes what is kept with it, and its new master tells', { timeout: 60_000 }, async () => {
     const cluster = ending(await startCluster({ replica: true }), (each) => each.stop())
     const opened = ending(client(cluster), (each) => each.close())
