@@ -85,7 +85,7 @@ export class SessionDoor {
     if (!pathOf(request).startsWith(attributes.path || '/')) return next()
     const secrets = this.options.secrets ?? (request.secret ? [request.secret] : undefined)
     if (!secrets) return next(new Error('secret option required for sessions'))
-    const exchange = new SessionExchange(this, request, response, secrets, attributes)
+    const exchange = new SessionExchange(this, request, secrets, attributes)
     this.#heads.begin()
     let opened
     try {
@@ -171,8 +171,7 @@ export class SessionDoor {
   }
 
   #letIn(exchange: SessionExchange, response: ServerResponse, next: () => void): void {
-    holdHead(response, exchange)
-    next()
+    holdHead(response, exchange, next)
   }
 
   /** As express-session has it, the application's own error handler answers; what is known of the fault is on the error. */

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import { AsideObjects } from '../core/aside.js'
 import { after } from '../core/calls.js'
 import type { Client } from '../core/context.js'
@@ -12,6 +11,7 @@ import { failureOf, type Failure } from '../http/failure.js'
 import { expressCookieValue, type CookieSecret } from '../http/foreign-cookie.js'
 import type { HeadChanges } from '../http/head.js'
 import { isHeadHeld, type HeadKeeper } from '../http/hold.js'
+import type { Taker } from '../http/methods.js'
 import { Cookie, cookieText, type CookieOptions } from './cookie.js'
 import { changedAttributes, cookieOf, restoreAttributes } from './cookie-of-session.js'
 import type { DropInRequest, SessionDoor } from './door.js'
@@ -23,8 +23,8 @@ import { keepSessionsOf, nameSession, Session, type SessionKeeper } from './sess
 /** One request and its answer, with the session between them as express-session shows it. */
 export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeeper {
   readonly request: DropInRequest
+  taker: Taker | undefined
   readonly #door: SessionDoor
-  readonly #response: ServerResponse
   readonly #secrets: readonly CookieSecret[]
   readonly #attributes: CookieOptions
   #open: OpenSession
@@ -41,16 +41,9 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
   #isHeadGone = false
   presented = false
 
-  constructor(
-    door: SessionDoor,
-    request: DropInRequest,
-    response: ServerResponse,
-    secrets: readonly CookieSecret[],
-    attributes: CookieOptions,
-  ) {
+  constructor(door: SessionDoor, request: DropInRequest, secrets: readonly CookieSecret[], attributes: CookieOptions) {
     this.request = request
     this.#door = door
-    this.#response = response
     this.#secrets = secrets
     this.#attributes = attributes
     this.#open = door.engine.begin(this)
@@ -74,7 +67,7 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
   }
 
   get isReachable(): boolean {
-    return isHeadHeld(this.#response) && this.#isDeliverable
+    return isHeadHeld(this) && this.#isDeliverable
   }
 
   get client(): Client {
@@ -82,7 +75,7 @@ export class SessionExchange implements RequestCarrier, HeadKeeper, SessionKeepe
   }
 
   assertReachable(): void {
-    if (!isHeadHeld(this.#response)) {
+    if (!isHeadHeld(this)) {
       throw new SessionError(
         'HEADERS_SENT',
         'A new session, or a new id, needs a header, and the headers have left already or the client has gone. ' +

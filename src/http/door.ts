@@ -102,7 +102,7 @@ export class Door {
       if (earlier.door !== this) this.#passedOver()
       return next()
     }
-    const exchange = new Exchange(this, request, response, connection)
+    const exchange = new Exchange(this, request, connection)
     this.#heads.begin()
     showSession(request, exchange)
     let opened
@@ -187,8 +187,7 @@ export class Door {
     if (exchange.objections?.standing && !this.#mayBeLifted(exchange.objections)) {
       return this.#refuse(exchange, response, exchange.refuse(exchange.objections.standing), kept)
     }
-    holdHead(response, exchange)
-    next()
+    holdHead(response, exchange, next)
   }
 
   #mayBeLifted(objections: Objections): boolean {

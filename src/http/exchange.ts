@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { isPromise } from '../core/calls.js'
 import type { Carrier, Client } from '../core/context.js'
 import { SessionError } from '../core/errors.js'
@@ -17,6 +17,7 @@ import type { ExchangeView } from './explain.js'
 import { failureOf, isAnswered, type Failure } from './failure.js'
 import type { HeadChanges } from './head.js'
 import { isHeadHeld, type HeadKeeper } from './hold.js'
+import type { Taker } from './methods.js'
 import { Objections } from './objections.js'
 import type { Transport } from './options.js'
 
@@ -32,8 +33,8 @@ export interface ConnectionFacts {
 /** One request and its answer, with the session between them. */
 export class Exchange implements Carrier, HeadKeeper {
   readonly door: Door
+  taker: Taker | undefined
   readonly #request: IncomingMessage
-  readonly #response: ServerResponse
   readonly #connection: ConnectionFacts
   #open: OpenSession | UnavailableSession | undefined
   #tokens: readonly string[] = NO_TOKENS
@@ -48,10 +49,9 @@ export class Exchange implements Carrier, HeadKeeper {
   #undeliverable: SessionError | undefined
   #isHeadGone = false
 
-  constructor(door: Door, request: IncomingMessage, response: ServerResponse, connection: ConnectionFacts) {
+  constructor(door: Door, request: IncomingMessage, connection: ConnectionFacts) {
     this.door = door
     this.#request = request
-    this.#response = response
     this.#connection = connection
   }
 
@@ -116,7 +116,7 @@ export class Exchange implements Carrier, HeadKeeper {
   }
 
   get isReachable(): boolean {
-    return isHeadHeld(this.#response) && this.#isDeliverable
+    return isHeadHeld(this) && this.#isDeliverable
   }
 
   get client(): Client {
@@ -154,7 +154,7 @@ export class Exchange implements Carrier, HeadKeeper {
   }
 
   assertReachable(): void {
-    if (!isHeadHeld(this.#response)) {
+    if (!isHeadHeld(this)) {
       throw new SessionError(
         'HEADERS_SENT',
         'A new session, or a new id, needs a header, and the headers have left already or the client has gone. ' +

@@ -4,11 +4,19 @@ import { isPromise } from '../core/calls.js'
 import type { Awaitable } from '../core/store.js'
 import { answer, type Failure } from './failure.js'
 import { changeHead, takeHeaders, type HeadChanges } from './head.js'
-import { type Method, type Methods, TAKER, type Taker, type TakenResponse, takeMethods } from './methods.js'
+import {
+  type Method,
+  type Methods,
+  type Taker,
+  type TakenResponse,
+  takeMethods,
+  takerOf,
+  type Visit,
+} from './methods.js'
 import { assertSendableChunk, assertSendableHead, assertSendableStatus } from './sendable.js'
 
 /** Whose work must be done before the head of an answer leaves. */
-export interface HeadKeeper {
+export interface HeadKeeper extends Visit {
   /**
    * Does the work. May be asked again when the body ends, and when the client goes away.
    *
@@ -32,30 +40,32 @@ type Call = readonly [method: Method, args: readonly unknown[]]
  * `flushHeaders`) waits and is then done in order. To its callers the response looks sent meanwhile.
  *
  * Where a WebSocket server has given an object that is no response, there is no head to hold: nothing reaches the client.
+ *
+ * @param next - what goes on with the request. Where it has answered by the time it returns, nobody needs to be told when the
+ *   client goes away.
  */
-export function holdHead(response: ServerResponse, keeper: HeadKeeper): void {
-  if (typeof (response as Partial<ServerResponse>).on !== 'function') return keeper.headGone()
-  const held = response as HeldResponse
+export function holdHead(response: ServerResponse, keeper: HeadKeeper, next: () => void = noop): void {
   // What is handed in for a request that becomes a WebSocket is often no response at all: it has no head to hold.
-  if (typeof (response as Partial<ServerResponse>).on !== 'function') return keeper.headGone()
-  const hold = new Hold(held, keeper, takeMethods(response))
-  held[TAKER] = hold
+  if (typeof (response as Partial<ServerResponse>).on !== 'function') {
+    keeper.headGone()
+    return next()
+  }
+  const hold = takeMethods(response, keeper, (originals) => new Hold(response, keeper, originals))
   // A client that left while the session was loaded is gone already. In HTTP/2 only `closed` says so.
-  if ((response.destroyed as boolean | undefined) ?? response.closed) hold.clientGone()
-  else held.on('close', closed)
+  if ((response.destroyed as boolean | undefined) ?? response.closed) {
+    hold.clientGone()
+    return next()
+  }
+  try {
+    next()
+  } finally {
+    if (!hold.isDone) response.on('close', () => hold.clientGone())
+  }
 }
 
 /** Whether a token could still reach the client: the head has not left, and the client is there. */
-export function isHeadHeld(response: ServerResponse): boolean {
-  return (response as HeldResponse)[TAKER]?.isReachable ?? false
-}
-
-interface HeldResponse extends TakenResponse {
-  [TAKER]?: Hold
-}
-
-function closed(this: HeldResponse): void {
-  this[TAKER]!.clientGone()
+export function isHeadHeld({ taker }: HeadKeeper): boolean {
+  return taker instanceof Hold && taker.isReachable
 }
 
 /**
@@ -69,7 +79,7 @@ type State = 'held' | 'waiting' | 'open' | 'ending' | 'over'
 
 class Hold implements Taker {
   readonly originals: Methods
-  readonly #response: HeldResponse
+  readonly response: TakenResponse
   readonly #keeper: HeadKeeper
   #state: State = 'held'
   #queue: Call[] = NO_CALLS
@@ -87,10 +97,15 @@ class Hold implements Taker {
   /** Who waited for "drain" before it did, where listeners are kept elsewhere; see {@link LISTENS}. */
   #listening: readonly unknown[] | undefined
 
-  constructor(response: HeldResponse, keeper: HeadKeeper, originals: Methods) {
-    this.#response = response
+  constructor(response: TakenResponse, keeper: HeadKeeper, originals: Methods) {
+    this.response = response
     this.#keeper = keeper
     this.originals = originals
+  }
+
+  /** Whether the answer is complete, so that nothing can happen any more. */
+  get isDone(): boolean {
+    return this.#isEnded && this.#state === 'open' && this.response.writableEnded
   }
 
   get isReachable(): boolean {
@@ -128,12 +143,12 @@ class Hold implements Taker {
 
   /** As Node does it, so that a `writeHead` that somebody has put on the response later is asked before the body comes. */
   #flushFirst(args: readonly unknown[]): unknown {
-    if (Object.hasOwn(this.#response, 'writeHead')) this.#response.writeHead(this.#response.statusCode)
+    if (Object.hasOwn(this.response, 'writeHead')) this.response.writeHead(this.response.statusCode)
     return this.#state === 'held' ? this.#firstCall('flushHeaders', args) : this.call('flushHeaders', args)
   }
 
   #firstCall(method: Method, args: readonly unknown[]): unknown {
-    const status = method === 'writeHead' ? args[0] : this.#response.statusCode
+    const status = method === 'writeHead' ? args[0] : this.response.statusCode
     if (method === 'writeHead') assertSendableHead(args)
     else assertSendableStatus(status)
     let settled: Awaitable<void>
@@ -150,14 +165,14 @@ class Hold implements Taker {
     }
     this.#state = 'waiting'
     // In HTTP/2 there is no message, and asking for one gives a warning: there it is no property of the response itself.
-    const message = Object.hasOwn(this.#response, 'statusMessage') ? this.#response.statusMessage : ''
-    this.#status = { code: this.#response.statusCode, message }
-    if (Object.hasOwn(this.#response, 'on')) {
+    const message = Object.hasOwn(this.response, 'statusMessage') ? this.response.statusMessage : ''
+    this.#status = { code: this.response.statusCode, message }
+    if (Object.hasOwn(this.response, 'on')) {
       this.#looks = LISTENS
-      this.#listening = this.#response.rawListeners('drain')
+      this.#listening = this.response.rawListeners('drain')
     }
-    this.#replaced = ownPropertiesOf(this.#response, this.#looks)
-    Object.defineProperties(this.#response, this.#looks)
+    this.#replaced = ownPropertiesOf(this.response, this.#looks)
+    Object.defineProperties(this.response, this.#looks)
     this.#await(settled)
     return this.#enqueue(method, args)
   }
@@ -184,16 +199,16 @@ class Hold implements Taker {
 
   #changeHead(method: Method, args: readonly unknown[]): readonly unknown[] {
     // Who has put a `writeHead` on the response may still set headers in it, which Node calls for the first byte.
-    this.#isChangeDue = method !== 'writeHead' && Object.hasOwn(this.#response, 'writeHead')
+    this.#isChangeDue = method !== 'writeHead' && Object.hasOwn(this.response, 'writeHead')
     if (this.#isChangeDue) return args
     this.#keeper.headGone()
     const changes = this.#keeper.headChanges()
     if (!changes) return args
     if (method !== 'writeHead') {
-      changeHead(this.#response, changes, [])
+      changeHead(this.response, changes, [])
       return args
     }
-    return [args[0], ...changeHead(this.#response, changes, args.slice(1))]
+    return [args[0], ...changeHead(this.response, changes, args.slice(1))]
   }
 
   #enqueue(method: Method, args: readonly unknown[]): unknown {
@@ -201,7 +216,7 @@ class Hold implements Taker {
     if (method === 'end') this.#isEnded = true
     if (this.#queue === NO_CALLS) this.#queue = []
     this.#queue.push([method, args])
-    return method === 'write' ? false : this.#response
+    return method === 'write' ? false : this.response
   }
 
   #release(): void {
@@ -219,17 +234,17 @@ class Hold implements Taker {
       return this.#cutOff(error)
     }
     // `write` answered false while it waited, so somebody may wait for this.
-    if ((flows || this.#listening) && !this.#isEnded) this.#response.emit('drain')
+    if ((flows || this.#listening) && !this.#isEnded) this.response.emit('drain')
     this.#listenElsewhere()
   }
 
   /** Who began to wait meanwhile waits from now on where it would have. */
   #listenElsewhere(): void {
     if (!this.#listening) return
-    for (const listener of this.#response.rawListeners('drain') as (() => void)[]) {
+    for (const listener of this.response.rawListeners('drain') as (() => void)[]) {
       if (this.#listening.includes(listener)) continue
-      this.#response.removeListener('drain', listener)
-      this.#response.on('drain', listener)
+      this.response.removeListener('drain', listener)
+      this.response.on('drain', listener)
     }
   }
 
@@ -239,15 +254,15 @@ class Hold implements Taker {
     const failure = this.#keeper.refuse(error)
     const queue = this.#queue
     this.#queue = NO_CALLS
-    if (head?.[0] === 'writeHead') takeHeaders(this.#response, head[1])
+    if (head?.[0] === 'writeHead') takeHeaders(this.response, head[1])
     this.#isRefused = true
     this.#keeper.headGone()
     this.#state = 'open'
-    if (!this.#isClosed) answer(this.#response, failure, this.originals)
+    if (!this.#isClosed) answer(this.response, failure, this.originals)
     this.#state = 'over'
     for (const [, args] of queue) callBack(args)
     // Whoever pipes into the response goes on to its end, into nothing.
-    if (!this.#isEnded && queue.some(([method]) => method === 'write')) this.#response.emit('drain')
+    if (!this.#isEnded && queue.some(([method]) => method === 'write')) this.response.emit('drain')
   }
 
   /** A stream has ended: what its handler changed since the head left is saved before the client sees the end. */
@@ -264,7 +279,7 @@ class Hold implements Taker {
     } catch (error) {
       this.#notEnded(error)
     }
-    return this.#response
+    return this.response
   }
 
   #end(args: readonly unknown[]): void {
@@ -278,7 +293,7 @@ class Hold implements Taker {
 
   #notEnded(error: unknown): void {
     this.#failedLate(error)
-    this.#response.destroy()
+    this.response.destroy()
   }
 
   /** The client is gone, so nobody is told of it but the keeper. */
@@ -300,7 +315,7 @@ class Hold implements Taker {
   #cutOff(error: unknown): void {
     this.#state = 'over'
     this.#keeper.failedLate(error)
-    this.#response.destroy()
+    this.response.destroy()
   }
 
   #refuseChunk(method: 'write' | 'end', chunk: unknown): void {
@@ -309,21 +324,21 @@ class Hold implements Taker {
 
   #looksAsItIs(): void {
     if (!this.#status) return
-    const response = this.#response as unknown as Record<string, unknown>
+    const response = this.response as unknown as Record<string, unknown>
     for (const name of Object.keys(this.#looks)) delete response[name]
-    if (this.#replaced) Object.defineProperties(this.#response, this.#replaced)
-    this.#response.statusCode = this.#status.code
-    if (this.#status.message) this.#response.statusMessage = this.#status.message
+    if (this.#replaced) Object.defineProperties(this.response, this.#replaced)
+    this.response.statusCode = this.#status.code
+    if (this.#status.message) this.response.statusMessage = this.#status.message
     this.#status = undefined
   }
 
   #original(method: Method, args: readonly unknown[]): unknown {
-    return this.originals[method].apply(this.#response, args as never[])
+    return this.originals[method].apply(this.response, args as never[])
   }
 
   #ignore(method: Method, args: readonly unknown[]): unknown {
     callBack(args)
-    return method === 'write' ? true : this.#response
+    return method === 'write' ? true : this.response
   }
 }
 
@@ -336,8 +351,9 @@ const LOOKS_SENT: PropertyDescriptorMap = {
   writableEnded: {
     configurable: true,
     enumerable: true,
-    get(this: HeldResponse) {
-      return this[TAKER]!.hasEnd
+    get(this: TakenResponse) {
+      const taker = takerOf(this)
+      return taker instanceof Hold && taker.hasEnd
     },
   },
   // What is said of the head now would still be sent, with a body that it may not fit.

@@ -8,41 +8,91 @@ export type Methods = Readonly<Record<Method, (this: unknown, ...args: never[]) 
 
 /** Is called instead of the methods of the response that it is put on. */
 export interface Taker {
+  readonly response: ServerResponse
   /** What the methods of its response were. */
   readonly originals: Methods
   call(method: Method, args: readonly unknown[]): unknown
 }
 
-/** Where a response has its taker: the same for all copies of this library, which share the methods of a class. */
-export const TAKER: unique symbol = Symbol.for('latchkey.taker.1')
+/** Somebody who has come with a request; once the methods of its response are taken, with their taker. */
+export interface Visit {
+  taker?: Taker | undefined
+}
 
-/** A response that may have one. */
+/** Where a request has its visit: the same for all copies of this library, which share the methods of a class. */
+export const VISIT: unique symbol = Symbol.for('latchkey.visit.1')
+
+/** A request that may have one. */
+export interface VisitedRequest {
+  [VISIT]?: Visit
+}
+
+/** Where a response with methods of its own has the last who took them. */
+const TAKER: unique symbol = Symbol('latchkey.taker')
+
+/** A response whose methods may be taken. */
 export interface TakenResponse extends ServerResponse {
   [TAKER]?: Taker
 }
 
 /**
- * Has the taker of a response called instead of its methods, once it has one.
+ * Has the taker of a response called instead of its methods.
  *
  * The methods are put on the class of the response, Node's as a rule, once: on every single response they would cost as
- * much as half of what a session costs. Responses without a taker do there what they did before. One with methods that
- * somebody has put on it already, as a middleware does that compresses, gets them itself.
+ * much as half of what a session costs. They find the taker by the request, because a property of the response costs as much
+ * again. Responses without a taker do there what they did before. One with methods that somebody has put on it already,
+ * as a middleware does that compresses, gets them itself, and so does one whose request has another visit, or which doesn't
+ * know its request.
  *
  * Anything nearer to the response than its class is no place for them: an Express app gives every response that it
  * handles a prototype of its own, so one that goes from an app into another leaves the first one's behind.
  *
- * @returns what the methods were
+ * @param make - makes the taker out of what the methods were
  */
-export function takeMethods(response: ServerResponse): Methods {
-  if (hasNone(response)) {
-    // What a prototype has is soon looked up. A response of Express has a shape of its own, and nothing of it ever is.
-    const prototype = Object.getPrototypeOf(response) as object
-    const shared = (prototype as { [SHARED]?: Shared })[SHARED]
-    if (shared !== undefined && hasMethods(prototype, shared.methods)) return shared.originals
-    const originals = shareMethods(prototype)
-    if (originals !== undefined) return originals
+export function takeMethods<T extends Taker>(
+  response: TakenResponse,
+  visit: Visit,
+  make: (originals: Methods) => T,
+): T {
+  const originals = knows(response, visit) && hasNone(response) ? sharedMethods(response) : undefined
+  if (originals !== undefined) {
+    const taker = make(originals)
+    visit.taker = taker
+    return taker
   }
-  return ownMethods(response)
+  const taker = make(methodsOf(response))
+  visit.taker = taker
+  response[TAKER] = taker
+  Object.assign(response, OWN)
+  return taker
+}
+
+/** The taker of a response: of several the last. */
+export function takerOf(response: TakenResponse): Taker | undefined {
+  return response[TAKER] ?? sharedTakerOf(response)
+}
+
+/** Whether the request of a response has this visit, from now on at the latest. */
+function knows(response: ServerResponse, visit: Visit): boolean {
+  const request = response.req as VisitedRequest | undefined
+  return typeof request === 'object' && request !== null && (request[VISIT] ??= visit) === visit
+}
+
+function sharedTakerOf(response: ServerResponse): Taker | undefined {
+  const taker = (response.req as VisitedRequest | undefined)?.[VISIT]?.taker
+  if (taker === undefined) return undefined
+  // A request may have been given another response, and a response may have been put behind an object that inherits from it.
+  const isIts = taker.response === response || Object.prototype.isPrototypeOf.call(taker.response, response)
+  return isIts ? taker : undefined
+}
+
+/** What the methods of its class were, which are ours now; `undefined` where that has no place for them. */
+function sharedMethods(response: ServerResponse): Methods | undefined {
+  // What a prototype has is soon looked up. A response of Express has a shape of its own, and nothing of it ever is.
+  const prototype = Object.getPrototypeOf(response) as object
+  const shared = (prototype as { [SHARED]?: Shared })[SHARED]
+  if (shared !== undefined && hasMethods(prototype, shared.methods)) return shared.originals
+  return shareMethods(prototype)
 }
 
 function hasNone(response: object): boolean {
@@ -57,7 +107,7 @@ interface Shared {
 }
 
 /** Where a class has them. */
-const SHARED: unique symbol = Symbol.for('latchkey.methods.1')
+const SHARED: unique symbol = Symbol.for('latchkey.methods.2')
 
 const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const
 
@@ -80,12 +130,6 @@ function isClass(prototype: object): boolean {
   return maker?.prototype === prototype && Object.isExtensible(prototype)
 }
 
-function ownMethods(response: ServerResponse): Methods {
-  const originals = methodsOf(response)
-  Object.assign(response, OWN)
-  return originals
-}
-
 function methodsOf({ writeHead, write, end, flushHeaders }: Methods): Methods {
   return { writeHead, write, end, flushHeaders }
 }
@@ -97,25 +141,26 @@ function hasMethods(prototype: object, { writeHead, write, end, flushHeaders }: 
 
 /** @param shared - what is called of a response whose taker has not these methods for its originals */
 function methodsOver(shared: Methods | undefined): Methods {
-  const takerOf = (response: TakenResponse): Taker | undefined => {
-    const taker = response[TAKER]
-    return taker !== undefined && (shared === undefined || taker.originals === shared) ? taker : undefined
+  const find = (response: TakenResponse): Taker | undefined => {
+    if (shared === undefined) return response[TAKER]
+    const taker = sharedTakerOf(response)
+    return taker?.originals === shared ? taker : undefined
   }
   return {
     writeHead(this: TakenResponse, ...args: never[]) {
-      const taker = takerOf(this)
+      const taker = find(this)
       return taker === undefined ? shared?.writeHead.apply(this, args) : taker.call('writeHead', args)
     },
     write(this: TakenResponse, ...args: never[]) {
-      const taker = takerOf(this)
+      const taker = find(this)
       return taker === undefined ? shared?.write.apply(this, args) : taker.call('write', args)
     },
     end(this: TakenResponse, ...args: never[]) {
-      const taker = takerOf(this)
+      const taker = find(this)
       return taker === undefined ? shared?.end.apply(this, args) : taker.call('end', args)
     },
     flushHeaders(this: TakenResponse, ...args: never[]) {
-      const taker = takerOf(this)
+      const taker = find(this)
       return taker === undefined ? shared?.flushHeaders.apply(this, args) : taker.call('flushHeaders', args)
     },
   } as Methods

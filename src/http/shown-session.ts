@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { SessionError } from '../core/errors.js'
-import type { Exchange } from './exchange.js'
+import { Exchange } from './exchange.js'
+import { VISIT, type VisitedRequest } from './methods.js'
 
+/** Where a request has its exchange whose visit is somebody else's, such as that of another copy of this library. */
 const EXCHANGE = Symbol('latchkey.exchange')
 
 /** A request that may have come through a door. */
-interface Visited {
+interface Visited extends VisitedRequest {
   [EXCHANGE]?: Exchange
 }
 
@@ -15,7 +17,9 @@ interface Visited {
  * that class have none, and take whatever somebody else puts there.
  */
 export function showSession(request: IncomingMessage, exchange: Exchange): void {
-  ;(request as Visited)[EXCHANGE] = exchange
+  const visited = request as Visited
+  if (visited[VISIT] === undefined) visited[VISIT] = exchange
+  else visited[EXCHANGE] = exchange
   const prototype = Object.getPrototypeOf(request) as object
   if (Object.hasOwn(prototype, 'constructor') || Object.hasOwn(request, 'session') || !isShared(prototype)) {
     Object.defineProperty(request, 'session', SESSION_PROPERTY)
@@ -24,6 +28,8 @@ export function showSession(request: IncomingMessage, exchange: Exchange): void 
 
 /** The exchange of a raw request, if it came through a door. */
 export function exchangeOf(request: object): Exchange | undefined {
+  const visit = (request as Visited)[VISIT]
+  if (visit === undefined || visit instanceof Exchange) return visit
   return (request as Visited)[EXCHANGE]
 }
 
@@ -78,10 +84,10 @@ const SESSION_PROPERTY: PropertyDescriptor & ThisType<Visited> = {
   configurable: true,
   enumerable: true,
   get() {
-    return this[EXCHANGE]?.session
+    return exchangeOf(this)?.session
   },
   set(value: unknown) {
-    const exchange = this[EXCHANGE]
+    const exchange = exchangeOf(this)
     if (exchange) assignSession(exchange, value)
     else Object.defineProperty(this, 'session', { configurable: true, enumerable: true, writable: true, value })
   },

@@ -1,4 +1,4 @@
-import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, get, ServerResponse, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { holdHead, isHeadHeld, type HeadKeeper } from '../../src/http/hold.js'
@@ -137,13 +137,14 @@ describe('a head whose work is done at once', () => {
 
   test('that fails is replaced by the refusal, and what is written after it goes nowhere', async () => {
     const called: string[] = []
-    const answer = await ask(new Keeper(new Error('down')), async (response) => {
+    const keeper = new Keeper(new Error('down'))
+    const answer = await ask(keeper, async (response) => {
       expect(response.writeHead(200)).toBe(response)
       expect(response.write('x', () => called.push('write'))).toBe(true)
       expect(response.end(() => called.push('end'))).toBe(response)
       await turns()
       expect(called).toEqual(['write', 'end'])
-      expect(isHeadHeld(response)).toBe(false)
+      expect(isHeadHeld(keeper)).toBe(false)
     })
     expect(answer).toEqual({ ...answer, status: 503, cookies: undefined, body: '{"refused":"down"}', complete: true })
   })
@@ -164,14 +165,15 @@ describe('a head whose work is done at once', () => {
 describe('while the work is under way', () => {
   test('the response looks sent, and leaves in order with the status that it had', async () => {
     const work = deferred()
-    const answer = await ask(new Keeper(work.promise), async (response) => {
-      expect(isHeadHeld(response)).toBe(true)
+    const keeper = new Keeper(work.promise)
+    const answer = await ask(keeper, async (response) => {
+      expect(isHeadHeld(keeper)).toBe(true)
       response.statusMessage = 'Fine'
       expect(response.headersSent).toBe(false)
       expect(response.write('one')).toBe(false)
       expect(response.headersSent).toBe(true)
       expect(response.writableEnded).toBe(false)
-      expect(isHeadHeld(response)).toBe(true)
+      expect(isHeadHeld(keeper)).toBe(true)
       response.statusCode = 500
       response.statusMessage = 'Late'
       expect(response.end('two')).toBe(response)
@@ -180,7 +182,7 @@ describe('while the work is under way', () => {
       expect(response.write('again')).toBe(true)
       work.resolve()
       await turns()
-      expect(isHeadHeld(response)).toBe(false)
+      expect(isHeadHeld(keeper)).toBe(false)
       expect(Object.keys(response)).not.toContain('headersSent')
     })
     expect(answer).toMatchObject({ ...WHOLE, reason: 'Fine', body: 'onetwo' })
@@ -395,9 +397,9 @@ describe('a client that goes away', () => {
 
   test('leaves what its handler changed, which is saved', async () => {
     const keeper = new Keeper()
-    const response = await gone(keeper, () => {})
+    await gone(keeper, () => {})
     expect(keeper.settled).toBe(1)
-    expect(isHeadHeld(response)).toBe(false)
+    expect(isHeadHeld(keeper)).toBe(false)
   })
 
   test('is told of where that fails', async () => {
@@ -427,10 +429,63 @@ describe('a client that goes away', () => {
   })
 })
 
-test('a response that nobody holds has no held head', async () => {
-  const server = createServer((_request, response) => void response.end(String(isHeadHeld(response))))
+/** Serves one request with a handler, and answers what came. */
+async function serve(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<Response> {
+  const server = createServer(handler)
   running.push(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('false')
+  return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+}
+
+test('a keeper that holds no head has none that could be reached', () => {
+  expect(isHeadHeld(new Keeper())).toBe(false)
+})
+
+test('nobody listens for a client that goes away once the answer is complete, and somebody does until then', async () => {
+  for (const [isAnswered, count] of [
+    [true, 0],
+    [false, 1],
+  ] as const) {
+    let added = NaN
+    const answer = await serve((_request, response) => {
+      const before = response.listenerCount('close')
+      holdHead(response, new Keeper(), () => void (isAnswered && response.end('whole')))
+      added = response.listenerCount('close') - before
+      if (!isAnswered) response.end('whole')
+    })
+    expect([await answer.text(), answer.headers.get('set-cookie'), added]).toEqual(['whole', 's=1', count])
+  }
+})
+
+test('a handler that fails at once is thrown on, and its answer is still held', async () => {
+  const keeper = new Keeper()
+  const answer = await serve((_request, response) => {
+    const fails = (): void => {
+      throw new Error('broken')
+    }
+    expect(() => holdHead(response, keeper, fails)).toThrow('broken')
+    response.end('sorry')
+  })
+  expect([await answer.text(), answer.headers.get('set-cookie'), keeper.settled]).toEqual(['sorry', 's=1', 1])
+})
+
+test('who holds a head that is held already has its own work done too', async () => {
+  const [first, second] = [new Keeper(), new Keeper()]
+  const answer = await serve((_request, response) => {
+    holdHead(response, first)
+    holdHead(response, second, () => response.end('whole'))
+  })
+  expect([await answer.text(), first.settled, second.settled]).toEqual(['whole', 1, 1])
+})
+
+test('another response for the same request is not taken for the one that is held', async () => {
+  const keeper = new Keeper()
+  const answer = await serve((request, response) => {
+    holdHead(response, keeper)
+    const other = new ServerResponse(request)
+    other.end('elsewhere')
+    expect([other.writableEnded, response.writableEnded, keeper.settled]).toEqual([true, false, 0])
+    response.end('here')
+  })
+  expect([await answer.text(), keeper.settled]).toEqual(['here', 1])
 })
