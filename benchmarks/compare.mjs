@@ -1,11 +1,12 @@
 // Latchkey beside what people use today, and beside the bare framework.
 //
-//   node benchmarks/compare.mjs [--rounds 7] [--requests 2000] [--only PART,PART] [--many 1000000] [--out benchmarks/results]
+//   node benchmarks/compare.mjs [--rounds 7] [--requests 2000] [--warm-up 3000] [--only PART,PART] [--many 1000000] [--out benchmarks/results]
 //   node benchmarks/compare.mjs --smoke [--only PART,PART]
 //
 // Checks first that every variant does what is measured, then measures. Writes comparison.json, comparison.md and
 // comparison.svg to OUT. ONLY takes the variants with one of these parts in their names, such as "express latchkey" or
 // "nest-", and the bare frameworks of them. MANY is the number of sessions among which reading one is compared with 1,000; 0 leaves that out.
+// WARM-UP is how long a server is asked before it is measured for the first time, in milliseconds.
 // SMOKE shows that everything runs, with a few requests of each kind.
 //
 // BENCH_NODE_OPTIONS gives the servers options of Node, such as "--cpu-prof --cpu-prof-dir=profiles".
@@ -15,6 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machine, versions } from './compare/about.mjs'
 import { check } from './compare/check.mjs'
+import { isPinned, pinNothing } from './compare/cores.mjs'
 import { countBytes, countCommands } from './compare/counts.mjs'
 import { measureDelayed } from './compare/delay.mjs'
 import { openGround } from './compare/ground.mjs'
@@ -34,6 +36,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
     requests: { type: 'string', default: '2000' },
+    'warm-up': { type: 'string', default: '3000' },
     only: { type: 'string', default: '' },
     many: { type: 'string', default: '1000000' },
     smoke: { type: 'boolean', default: false },
@@ -41,10 +44,11 @@ const { values } = parseArgs({
   },
 })
 const only = values.only.split(',').filter((part) => part !== '')
-const [rounds, requests, many] = [values.rounds, values.requests, values.many].map(Number)
+const [rounds, requests, warmUp, many] = [values.rounds, values.requests, values['warm-up'], values.many].map(Number)
 if (![rounds, requests].every((each) => Number.isSafeInteger(each) && each >= 1)) {
   throw new Error('Give --rounds and --requests as whole numbers from 1.')
 }
+if (!Number.isSafeInteger(warmUp) || warmUp < 0) throw new Error('Give --warm-up in whole milliseconds.')
 if (!Number.isSafeInteger(many) || many % 10 !== 0 || (many !== 0 && many < 1000)) {
   throw new Error('Give --many as a multiple of 10 from 1000, or as 0.')
 }
@@ -52,7 +56,7 @@ if (!Number.isSafeInteger(many) || many % 10 !== 0 || (many !== 0 && many < 1000
 const full = {
   rounds,
   requests,
-  warmUp: Math.ceil(requests / 2),
+  warmUp,
   stored: 1000,
   times: 200,
   delayed: 300,
@@ -63,7 +67,7 @@ const full = {
 const few = {
   rounds: 1,
   requests: 40,
-  warmUp: 2,
+  warmUp: 0,
   stored: 100,
   times: 3,
   delayed: 20,
@@ -72,6 +76,8 @@ const few = {
   many: Math.min(many, 200),
 }
 const extent = values.smoke ? few : full
+
+if (values.smoke) pinNothing()
 
 const say = (/** @type {string} */ line) => console.error(line)
 const ground = await openGround()
@@ -110,6 +116,7 @@ async function compare() {
     command: ['node', 'benchmarks/compare.mjs', ...process.argv.slice(2)].map(quoted).join(' '),
     isSmoke: values.smoke,
     ...about,
+    isPinned: isPinned(),
     ...extent,
     variants,
     figures,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CORES, pin } from './compare/cores.mjs'
 
 /** Starts a Redis without persistence on a free port of loopback. It ends with this process, however that ends. */
 export async function startServer() {
@@ -17,6 +18,7 @@ export async function startServer() {
     child.once('exit', () => reject(new Error('redis-server ended while it was starting.')))
     child.stdout.on('data', (text) => String(text).includes('Ready to accept connections') && resolve())
   })
+  pin(child.pid, CORES.others)
   return {
     port,
     url: `redis://127.0.0.1:${port}`,

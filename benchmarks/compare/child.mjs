@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { pin } from './cores.mjs'
 
 /** How long a child may take for one answer, in milliseconds, unless it is told otherwise. */
 const PATIENCE = 120_000
@@ -10,10 +11,10 @@ const PATIENCE = 120_000
  * Starts a module as a process that answers what it is asked (see `answers`). It ends when told to, and with this process.
  *
  * @param {string} module - beside this one
- * @param {{ execArgv?: string[], env?: Record<string, string> }} [options]
+ * @param {{ execArgv?: string[], env?: Record<string, string>, core?: number }} [options] - `core`: the one that it stays on
  * @returns {Promise<Child>}
  */
-export async function startChild(module, { execArgv = [], env = {} } = {}) {
+export async function startChild(module, { execArgv = [], env = {}, core = undefined } = {}) {
   const child = fork(fileURLToPath(new URL(module, import.meta.url)), [], {
     execArgv,
     env: { ...process.env, ...env },
@@ -38,6 +39,7 @@ export async function startChild(module, { execArgv = [], env = {} } = {}) {
   })
   // What is sent to a module before it listens is lost.
   await Promise.race([listening, ended])
+  if (core !== undefined) pin(child.pid, core)
   return {
     ask(name, question = {}, patience = PATIENCE) {
       const id = ++count

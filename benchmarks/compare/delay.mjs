@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { pagesOf } from './scenarios.mjs'
+import { CONNECTIONS, pagesOf } from './scenarios.mjs'
 import { serve } from './serve.mjs'
 
 /** How long a round trip to Redis takes, in milliseconds. */
@@ -15,7 +15,7 @@ const PINGS = 300
  * @param {import('./ground.mjs').Ground} ground
  * @returns {Promise<{ ping: number[], latency: Record<string, number[]> }>} medians in milliseconds, one for each round
  */
-export async function measureDelayed(ground, variants, { rounds, requests, say }) {
+export async function measureDelayed(ground, variants, { rounds, requests, warmUp, say }) {
   const ping = []
   const latency = Object.fromEntries(variants.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
@@ -25,9 +25,10 @@ export async function measureDelayed(ground, variants, { rounds, requests, say }
       await ground.with(variant, { throughProxy: true }, async (settings) => {
         const served = await serve(variant, settings)
         try {
+          await ground.load.ask('connect', { port: served.port, connections: CONNECTIONS })
+          const page = (await pagesOf(ground.load, variant, { small: CONNECTIONS, large: 1 })).read
+          await ground.load.ask('warm', { milliseconds: warmUp, page })
           await ground.load.ask('connect', { port: served.port, connections: 1 })
-          const page = (await pagesOf(ground.load, variant, { small: 10, large: 1 })).read
-          await ground.load.ask('run', { requests: requests * 3, page })
           if (variant.usesRedis) ping.push(await lengthen(ground))
           latency[variant.name].push((await ground.load.ask('run', { requests, page })).p50)
         } finally {

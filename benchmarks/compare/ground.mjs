@@ -6,6 +6,7 @@ import { SessionError } from 'latchkey/core'
 import { RedisStore } from 'latchkey/stores/redis'
 import { startServer } from '../redis-server.mjs'
 import { startChild } from './child.mjs'
+import { CORES } from './cores.mjs'
 import { withNearCache } from './libraries/latchkey.mjs'
 
 /**
@@ -28,7 +29,10 @@ import { withNearCache } from './libraries/latchkey.mjs'
 export async function openGround() {
   const dir = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
   const redis = await startServer()
-  const [load, proxy] = await Promise.all([startChild('./load.mjs'), startChild('./redis-proxy.mjs')])
+  const [load, proxy] = await Promise.all([
+    startChild('./load.mjs', { core: CORES.others }),
+    startChild('./redis-proxy.mjs'),
+  ])
   const proxyPort = await proxy.ask('open', { port: redis.port })
   const admin = createClient({ url: redis.url })
   admin.on('error', () => {})

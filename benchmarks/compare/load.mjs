@@ -11,6 +11,9 @@ const BROWSER = {
 /** No request takes longer, in milliseconds. */
 const DEADLINE = 20_000
 
+/** How many requests there are between two looks at the clock. */
+const WARM_UP = 256
+
 /** @type {{ port: number, clients: Client[] }} */
 let open = { port: 0, clients: [] }
 
@@ -23,12 +26,23 @@ answers({
     open = { port, clients }
     for (const client of clients) await (await client.request({ method: 'GET', path: '/read' })).body.dump()
   },
-  async run({ requests, page }) {
+  /**
+   * Asks so often. Where it is not to sleep, this process is busy all the time: on loopback, who sends to a process that sleeps
+   * has to wake it, which takes as long as a session does, and over a network is none of its work.
+   */
+  async run({ requests, page, sleeps = true }) {
+    const rest = sleeps ? undefined : stayAwake()
     const started = performance.now()
     const times = page.together === undefined ? await steadily(requests, page) : await together(requests, page)
+    rest?.()
     const seconds = (performance.now() - started) / 1000
     times.sort()
     return { requests, seconds, p50: at(times, 0.5), p99: at(times, 0.99) }
+  },
+  /** Asks for so long, in milliseconds. */
+  async warm({ milliseconds, page }) {
+    const until = performance.now() + milliseconds
+    while (performance.now() < until) await steadily(WARM_UP, page)
   },
   /** Posts to one path for each user, and answers the cookie of each. */
   async cookies({ users, path, cookies }) {
@@ -52,6 +66,14 @@ answers({
     return all
   },
 })
+
+/** Answers how to sleep again. */
+function stayAwake() {
+  let isAwake = true
+  const turn = () => void (isAwake && setImmediate(turn))
+  turn()
+  return () => (isAwake = false)
+}
 
 /** Each connection asks again as soon as it has its answer. Each has sessions of its own. */
 async function steadily(requests, page) {

@@ -153,13 +153,15 @@ function scale(measured) {
 ${table(['', 'server over bare, µs', 'Redis itself, µs', 'p50, ms'], cells)}`
 }
 
-function how({ date, command, machine, versions, rounds, requests, warmUp }) {
+function how({ date, command, machine, versions, rounds, requests, warmUp, isPinned }) {
   const made = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return `Every variant serves the same pages, with a signed cookie, a session that ends 30 minutes after its last use (\`rolling\`), and four
 keys of data; the large session has ${LARGE.keys} more with ${LARGE.each} characters each. A new id at each sign-in. NODE_ENV is production. Each round
 starts a fresh process for each variant, and reverses their order. In a round, each scenario is asked ${requests} times after a warm-up
-of ${warmUp} (four times that before the first), by another process on loopback, and every answer is checked. The processor time is
-that of all threads of the server process, without Redis. nestjs-session is made for Nest on Express, and brings an older
+of ${warmUp / 5} ms (${warmUp} ms before the first, so that what is compiled is compiled), by another process on loopback, and every
+answer is checked. That process never sleeps meanwhile: otherwise the server would have to wake it with each answer, and a slower
+server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The server has a core of its own; Redis and who asks share another. ' : ''}The processor
+time is that of all threads of the server process, without Redis. nestjs-session is made for Nest on Express, and brings an older
 \`@nestjs/common\` of its own; over Fastify its place is taken by @fastify/session. A cookie holds 4 KiB, so iron-session can't keep the
 large session; and what it keeps can't be ended by the server. The values of each round are in [comparison.json](comparison.json).
 

@@ -1,4 +1,5 @@
 import { startChild } from './child.mjs'
+import { CORES } from './cores.mjs'
 
 /** @typedef {import('./child.mjs').Child & { port: number, close(): Promise<void> }} Served */
 
@@ -11,7 +12,7 @@ import { startChild } from './child.mjs'
  */
 export async function serve({ name }, settings) {
   const execArgv = ['--expose-gc', ...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? [])]
-  const child = await startChild('./server.mjs', { execArgv, env: { NODE_ENV: 'production' } })
+  const child = await startChild('./server.mjs', { execArgv, env: { NODE_ENV: 'production' }, core: CORES.server })
   try {
     const port = await child.ask('open', { variant: name, settings }, 30_000)
     return {

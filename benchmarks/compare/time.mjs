@@ -8,7 +8,8 @@ import { CONNECTIONS, pagesOf } from './scenarios.mjs'
  */
 
 /**
- * Measures scenarios of a variant that is served, after a warm-up of each.
+ * Measures scenarios of a variant that is served, after a warm-up of each, in milliseconds that of the first: until then much of
+ * the time goes into compiling, which a server does once.
  *
  * @param {import('./serve.mjs').Served} served
  * @param {import('./child.mjs').Child} load
@@ -21,9 +22,9 @@ export async function time(served, load, variant, { names, requests, warmUp, ses
   const figures = {}
   for (const [at, name] of names.entries()) {
     // The first one also warms up what all have in common.
-    await load.ask('run', { requests: at === 0 ? warmUp * 4 : warmUp, page: pages[name] })
+    await load.ask('warm', { milliseconds: at === 0 ? warmUp : warmUp / 5, page: pages[name] })
     const begin = await served.ask('begin')
-    const { seconds, p50, p99, requests: made } = await load.ask('run', { requests, page: pages[name] })
+    const { seconds, p50, p99, requests: made } = await load.ask('run', { requests, page: pages[name], sleeps: false })
     const end = await served.ask('end')
     const spent = (of) => (end[of] - begin[of]) / made
     figures[name] = { processor: spent('processor'), user: spent('user'), throughput: made / seconds, p50, p99 }

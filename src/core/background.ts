@@ -1,5 +1,6 @@
 import { after, isPromise } from './calls.js'
 import type { SessionContext } from './context.js'
+import type { ResolvedEngineOptions } from './options.js'
 import type { SessionRecord } from './record.js'
 import { LATE_FOR, type Awaitable } from './store.js'
 
@@ -14,10 +15,8 @@ export class Background {
     return this.#touching !== undefined || isPromise(this.#confirming)
   }
 
-  /** Notes that the session is used, if that is due. */
-  touch({ options, calls }: SessionContext, record: SessionRecord, now: number): void {
-    const due = Math.min(options.touchInterval, record.idleTimeout / 4)
-    if (now - record.lastSeenAt < due) return
+  /** Notes that the session is used. */
+  touch({ calls }: SessionContext, record: SessionRecord, now: number): void {
     // A touch that fails costs at most one interval of idle time: the event tells of it, the request goes on.
     const touching = (): Awaitable<boolean> =>
       after(calls.touch(record.key, now), (isAlive) => {
@@ -28,9 +27,8 @@ export class Background {
   }
 
   /** Notes that the client has the new id, which starts the grace of the one before. If that fails, it is done next time. */
-  confirm({ options, calls }: SessionContext, record: SessionRecord, now: number): void {
-    const { key, formerKey } = record
-    if (formerKey === undefined) return
+  confirm({ options, calls }: SessionContext, record: SessionRecord, formerKey: string, now: number): void {
+    const { key } = record
     const grace = now + options.rotationGrace
     // Old instances of the application may still send the cookie that the session had in another library.
     const goodUntil = record.adopted === undefined ? grace : Math.max(grace, record.createdAt + LATE_FOR)
@@ -55,6 +53,11 @@ export class Background {
       return touching
     })
   }
+}
+
+/** Whether the use of a session is to be noted again. */
+export function isTouchDue({ touchInterval }: ResolvedEngineOptions, record: SessionRecord, now: number): boolean {
+  return now - record.lastSeenAt >= Math.min(touchInterval, record.idleTimeout / 4)
 }
 
 function quietly(call: () => Awaitable<boolean>, otherwise: boolean): Awaitable<boolean> {

@@ -19,18 +19,6 @@ export function encode(value: unknown, name: string): string {
   return survey.needsTags(value) ? '~' + JSON.stringify(tagged(value)) : JSON.stringify(value)
 }
 
-/** Whether `encode` would answer this text, where that is seen without doing it; `false` says nothing. */
-export function isPlainlyEncodedAs(value: unknown, text: string): boolean {
-  if (typeof value === 'string') {
-    // A text without a backslash is JSON of nothing but what stands between its quotes.
-    return (
-      text.length === value.length + 2 && text.startsWith(value, 1) && text.startsWith('"') && !value.includes('\\')
-    )
-  }
-  if (typeof value === 'boolean' || value === null) return String(value) === text
-  return typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0) && String(value) === text
-}
-
 /**
  * The value that {@link encode} was given.
  *

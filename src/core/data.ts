@@ -1,4 +1,5 @@
-import { decode, defineData, encode, isPlainlyEncodedAs, notStorable } from './codec.js'
+import { decode, defineData, encode, notStorable } from './codec.js'
+import { isPlainlyEncodedAs } from './plainly-encoded.js'
 import { assertDataKey } from './session.js'
 
 /** Data as a store keeps it: one encoded string per top-level key. */

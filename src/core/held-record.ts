@@ -1,4 +1,4 @@
-import { Background } from './background.js'
+import { Background, isTouchDue } from './background.js'
 import { after } from './calls.js'
 import { UNKNOWN_CLIENT, type Carrier, type SessionContext } from './context.js'
 import type { DataChanges, EncodedData } from './data.js'
@@ -31,7 +31,7 @@ export class HeldRecord {
   readonly #context: SessionContext
   readonly #carrier: Carrier
   readonly #lifetime: Lifetime
-  readonly #background = new Background()
+  #background: Background | undefined
   #written: Written | undefined
   #id: string | undefined
   #handle: string | undefined
@@ -63,7 +63,7 @@ export class HeldRecord {
 
   /** Whether its id is older than `rotateEvery`, the one before is on its way out, and the client could be told of a new one. */
   get isRotationDue(): boolean {
-    return this.#isRotationDue && this.#background.confirmed === true && this.#carrier.isReachable !== false
+    return this.#isRotationDue && this.#isConfirmed === true && this.#carrier.isReachable !== false
   }
 
   /** Whether the client has a newer id, which this request does not know. */
@@ -73,18 +73,20 @@ export class HeldRecord {
 
   /** Whether something is left for the end of the request, even if no handler looked at the session. */
   get isUnsettled(): boolean {
-    return this.#background.isUnderWay || this.#isRotationDue || this.tokenChange !== 'keep'
+    return this.#background?.isUnderWay || this.#isRotationDue || this.tokenChange !== 'keep'
   }
 
   /** Takes over what was found, and starts what is due of it. */
-  hold({ id, record, sight }: Found): void {
-    this.keep({ id, record })
-    const { rotateEvery } = this.#context.options
+  hold(found: Found): void {
+    const { record, sight } = found
+    this.keep(found)
+    const { options } = this.#context
     const { now } = this.#lifetime
-    this.#background.touch(this.#context, record, now)
+    if (isTouchDue(options, record, now)) this.#inBackground.touch(this.#context, record, now)
     if (sight !== 'current') return this.#goOn(sight)
     this.#standing = 'shown'
-    this.#background.confirm(this.#context, record, now)
+    if (record.formerKey !== undefined) this.#inBackground.confirm(this.#context, record, record.formerKey, now)
+    const { rotateEvery } = options
     this.#isRotationDue = rotateEvery !== undefined && now - record.rotatedAt >= rotateEvery
   }
 
@@ -95,12 +97,12 @@ export class HeldRecord {
 
   /** Waits for what was started at the beginning of the request. `false` if no record was met by it. */
   settle(): Awaitable<boolean> {
-    return this.#background.isUnderWay ? this.#background.settle() : true
+    return this.#background?.isUnderWay ? this.#background.settle() : true
   }
 
   /** Whether another id may take the place of this one: one that the client has not shown yet needs none. */
   get mayRotate(): Awaitable<boolean> {
-    return this.#standing === 'shown' && this.#background.confirmed
+    return this.#standing === 'shown' && this.#isConfirmed
   }
 
   create(subject: string | undefined, data: EncodedData): Awaitable<void> {
@@ -159,7 +161,7 @@ export class HeldRecord {
     const { now } = this.#lifetime
     return after(this.#context.calls.touch(this.#written.record.key, now), (alive) => {
       if (!alive) return this.findAgain('unknown')
-      this.#background.touchedAt = now
+      this.#inBackground.touchedAt = now
       return true
     })
   }
@@ -291,8 +293,18 @@ export class HeldRecord {
   get #passedDeadline(): 'idle' | 'lifetime' | undefined {
     if (!this.#written) return undefined
     const { lastSeenAt, idleTimeout, expiresAt } = this.#written.record
-    const lastUse = Math.max(lastSeenAt, this.#background.touchedAt)
+    const lastUse = Math.max(lastSeenAt, this.#background?.touchedAt ?? 0)
     return passedDeadline({ lastSeenAt: lastUse, idleTimeout, expiresAt }, this.#lifetime.now)
+  }
+
+  /** Whether the id before is known to be on its way out. */
+  get #isConfirmed(): Awaitable<boolean> {
+    return this.#background?.confirmed ?? true
+  }
+
+  /** Most requests have nothing to note. */
+  get #inBackground(): Background {
+    return (this.#background ??= new Background())
   }
 
   #whereNow(): Awaitable<Found | undefined> {

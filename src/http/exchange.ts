@@ -190,12 +190,14 @@ export class Exchange implements Carrier, HeadKeeper {
     const open = this.#open
     const dropsForeign = open instanceof OpenSession && open.dropsForeign
     if (!open || (!this.#isRead && open.tokenChange === 'keep' && !dropsForeign)) return undefined
+    const vary = this.#isBearer ? VARY_AUTHORIZATION : VARY_COOKIE
+    if (open.tokenChange === 'keep' && !dropsForeign && open.isAvailable) return vary
     return {
+      ...vary,
       cookieName: cookieName(this.door.cookie, this.#isSecureCookie),
       setCookie: this.#isBearer ? undefined : this.#setCookie(open),
       foreignCookie: dropsForeign ? this.#foreignDeletion : undefined,
       token: this.#isBearer && open.tokenChange === 'set' ? open.signedToken : undefined,
-      vary: this.#isBearer ? 'Authorization' : 'Cookie',
       isStopgap: !open.isAvailable,
     }
   }
@@ -322,6 +324,16 @@ export class Exchange implements Carrier, HeadKeeper {
 }
 
 const NO_TOKENS: readonly string[] = []
+
+/** What most answers say: that they were made for a session, and nothing of it. */
+const VARY_COOKIE: HeadChanges = {
+  cookieName: '',
+  setCookie: undefined,
+  token: undefined,
+  vary: 'Cookie',
+  isStopgap: false,
+}
+const VARY_AUTHORIZATION: HeadChanges = { ...VARY_COOKIE, vary: 'Authorization' }
 
 function notInUse(transport: unknown): SessionError {
   const name = shown(transport)

@@ -46,8 +46,12 @@ export function changeHead(
       response.setHeader('Vary', changes.vary)
       return args
     }
-    if (args.length === 1 && isPlain(last) && !hasVary(last) && !response.hasHeader('Vary')) {
-      return [{ ...last, Vary: changes.vary }]
+    if (args.length === 1 && isPlain(last) && !response.hasHeader('Vary')) {
+      const headers = withoutVary(last)
+      if (headers !== undefined) {
+        headers['Vary'] = changes.vary
+        return [headers]
+      }
     }
   }
   if (typeof last !== 'object' || last === null) {
@@ -75,9 +79,15 @@ function isPlain(headers: unknown): headers is OutgoingHttpHeaders {
   return typeof headers === 'object' && headers !== null && !Array.isArray(headers)
 }
 
-function hasVary(headers: OutgoingHttpHeaders): boolean {
-  for (const name in headers) if (name.length === 4 && name.toLowerCase() === 'vary') return true
-  return false
+/** A copy of headers that have no Vary; `undefined` of those that have. */
+function withoutVary(headers: OutgoingHttpHeaders): OutgoingHttpHeaders | undefined {
+  // Node takes a quarter of the time to go through one that was filled so than through one that was spread.
+  const copy: OutgoingHttpHeaders = {}
+  for (const name of Object.keys(headers)) {
+    if (name.length === 4 && name.toLowerCase() === 'vary') return undefined
+    copy[name] = headers[name]
+  }
+  return copy
 }
 
 /** The rules, over wherever the headers are. */
