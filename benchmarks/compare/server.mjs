@@ -2,12 +2,14 @@
 // the process has used whenever it is asked.
 import { answers } from './child.mjs'
 import { IDLE_TIMEOUT } from './libraries/settings.mjs'
+import { profiler } from './profile.mjs'
 import { openApp } from './variants.mjs'
 
 /** Longer than a pause between two measurements. */
 const KEEP_ALIVE = 120_000
 
 let app
+let profile
 
 answers({
   async open({ variant, settings }) {
@@ -21,6 +23,13 @@ answers({
     return mark()
   },
   end: mark,
+  async profile() {
+    globalThis.gc?.()
+    profile = profiler()
+    await profile.start()
+  },
+  /** What it was busy with since. */
+  profiled: () => profile.stop(),
   async close() {
     await app.close()
   },

@@ -1,4 +1,5 @@
 const library = {
+  empty: async () => (await import('./libraries/empty.mjs')).empty,
   bare: async () => (await import('./libraries/bare.mjs')).bare,
   latchkey: async () => (await import('./libraries/latchkey.mjs')).latchkey,
   'express-session': async () => (await import('./libraries/express-session.mjs')).expressSession,
@@ -40,6 +41,9 @@ export const variants = platforms.flatMap((on) => [
   variant(on, 'iron-session', 'none'),
 ])
 
+/** What a middleware or a hook costs that does nothing. Part of the profile, not of the comparison. */
+export const empty = ['express', 'fastify'].map((on) => variant(on, 'empty', 'none'))
+
 export function nameOf(on, libraryName, store) {
   return store === 'none' ? `${on} ${libraryName}` : `${on} ${libraryName} ${store}`
 }
@@ -72,7 +76,7 @@ export function chosen(only, isThere = (/** @type {Variant} */ _variant) => true
 
 /** Opens the app of a variant in this process. */
 export async function openApp(name, settings) {
-  const found = variants.find((each) => each.name === name)
+  const found = [...variants, ...empty].find((each) => each.name === name)
   if (!found) throw new Error(`There is no variant "${name}".`)
   const [open, used] = [await platform[found.platform](), await library[found.library]()]
   return open(used, { ...settings, store: found.store })
