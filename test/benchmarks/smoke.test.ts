@@ -49,6 +49,32 @@ const theirs = {
   'nest-fastify': '@fastify/session',
 }
 
+test(
+  'the profile tells the parts of every server apart, and leaves nothing but its results',
+  { timeout: 120_000 },
+  async () => {
+    const out = join(folder, 'results')
+    const profile = fileURLToPath(new URL('../../benchmarks/profile.mjs', import.meta.url))
+    const args = [profile, '--requests', '40', '--warm-up', '0', '--out', out]
+    await promisify(execFile)(process.execPath, args, { env: { ...process.env, TMPDIR: folder }, maxBuffer: 2 ** 24 })
+    expect(await readdir(folder)).toEqual(['results'])
+    expect((await readdir(out)).toSorted()).toEqual(['profile.json', 'profile.md'])
+    const { figures } = JSON.parse(await readFile(join(out, 'profile.json'), 'utf8')) as {
+      figures: Record<string, { read: { parts: Record<string, number>; functions: Record<string, number> } }>
+    }
+    for (const platform of ['express', 'fastify']) {
+      for (const name of ['bare', 'empty']) expect(figures[`${platform} ${name}`]!.read.functions).toEqual({})
+      const { parts, functions } = figures[`${platform} latchkey redis`]!.read
+      for (const part of ['library', 'client', 'node', 'platform']) expect(parts[part]).toBeGreaterThan(0)
+      expect(Object.keys(functions).join()).toContain(' in http/')
+      const [theirs] = Object.keys(figures).filter(
+        (name) => name.startsWith(`${platform} `) && /session memory/.test(name),
+      )
+      expect(figures[theirs!]!.read.parts['library']).toBeGreaterThan(0)
+    }
+  },
+)
+
 describe('the comparison', { timeout: 300_000 }, () => {
   test('measures every library on every platform and leaves nothing but its results', async () => {
     const { variants, figures, counts, bytes, added, goals } = await smoke()
