@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 export const CORES = { server: 0, others: 1 }
 
 let canPin = availableParallelism() > 1
+let hasPinned = false
 
 /**
  * Keeps a process, with all of its threads, on one core, so that what is measured and what asks it neither take the same
@@ -17,8 +18,10 @@ export function pin(pid, core) {
   if (!canPin || pid === undefined) return
   try {
     execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(pid)], { stdio: 'ignore' })
+    hasPinned = true
   } catch {
-    canPin = false
+    // Once it has worked, the process is gone.
+    if (!hasPinned) canPin = false
   }
 }
 
@@ -29,5 +32,5 @@ export function pinNothing() {
 
 /** Whether processes stay on their cores. */
 export function isPinned() {
-  return canPin
+  return hasPinned
 }

@@ -159,8 +159,8 @@ function how({ date, command, machine, versions, rounds, requests, warmUp, isPin
 keys of data; the large session has ${LARGE.keys} more with ${LARGE.each} characters each. A new id at each sign-in. NODE_ENV is production. Each round
 starts a fresh process for each variant, and reverses their order. In a round, each scenario is asked ${requests} times after a warm-up
 of ${warmUp / 5} ms (${warmUp} ms before the first, so that what is compiled is compiled), by another process on loopback, and every
-answer is checked. That process never sleeps meanwhile: otherwise the server would have to wake it with each answer, and a slower
-server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The server has a core of its own; Redis and who asks share another. ' : ''}The processor
+answer is checked. That process never sleeps while it measures: otherwise the server would have to wake it with each answer, and a slower
+server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The server has a core of its own; Redis and who asks share another, and take turns there, so latencies with Redis are longer here than over a network. ' : ''}The processor
 time is that of all threads of the server process, without Redis. nestjs-session is made for Nest on Express, and brings an older
 \`@nestjs/common\` of its own; over Fastify its place is taken by @fastify/session. A cookie holds 4 KiB, so iron-session can't keep the
 large session; and what it keeps can't be ended by the server. The values of each round are in [comparison.json](comparison.json).

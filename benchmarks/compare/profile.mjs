@@ -1,10 +1,9 @@
 import { Session } from 'node:inspector'
 
-/** What is part of the platforms, not of the libraries for sessions. */
-const PLATFORMS = new Set([
-  ...['express', 'router', 'path-to-regexp', 'parseurl', 'finalhandler', 'send', 'etag', 'fresh', 'qs', 'type-is'],
-  ...['content-type', 'mime-types', 'mime-db', 'debug', 'ms', 'proxy-addr', 'body-parser', 'accepts', 'statuses'],
-  ...['fastify', 'find-my-way', 'avvio', 'light-my-request', 'fast-json-stringify', 'pino', 'fastify-plugin'],
+/** What the libraries for sessions that we compare with are made of, and share with no platform. */
+const LIBRARIES = new Set([
+  ...['express-session', 'connect-redis', 'cookie', 'cookie-signature', 'on-headers', 'uid-safe', 'random-bytes'],
+  ...['@fastify/session', '@fastify/cookie', 'safe-stable-stringify'],
 ])
 
 const CLIENTS = new Set(['redis', '@redis/client', 'ioredis'])
@@ -72,8 +71,8 @@ function partOf({ url, functionName }) {
   if (url.startsWith('node:')) return 'node'
   const name = packageOf(url)
   if (name === undefined) return url.includes('/benchmarks/') ? 'rest' : 'library'
-  if (PLATFORMS.has(name)) return 'platform'
-  return CLIENTS.has(name) ? 'client' : 'library'
+  if (LIBRARIES.has(name)) return 'library'
+  return CLIENTS.has(name) ? 'client' : 'platform'
 }
 
 /** The package that a file is part of; `undefined` for this one. */

@@ -8,8 +8,8 @@ import { CONNECTIONS, pagesOf } from './scenarios.mjs'
  */
 
 /**
- * Measures scenarios of a variant that is served, after a warm-up of each, in milliseconds that of the first: until then much of
- * the time goes into compiling, which a server does once.
+ * Measures scenarios of a variant that is served, after a warm-up of each, because at first most of the time goes into compiling,
+ * which a server does once. `warmUp` is the length of the first in milliseconds; the others take a fifth of it.
  *
  * @param {import('./serve.mjs').Served} served
  * @param {import('./child.mjs').Child} load

@@ -59,7 +59,8 @@ export function holdHead(response: ServerResponse, keeper: HeadKeeper, next: () 
   try {
     next()
   } finally {
-    if (!hold.isDone) response.on('close', () => hold.clientGone())
+    // Before the listeners of the handler: what they change can't reach the client any more.
+    if (!hold.isDone) response.prependListener('close', () => hold.clientGone())
   }
 }
 
@@ -103,9 +104,9 @@ class Hold implements Taker {
     this.originals = originals
   }
 
-  /** Whether the answer is complete, so that nothing can happen any more. */
+  /** Whether the head has left and the body has ended, so that nothing is left to do. */
   get isDone(): boolean {
-    return this.#isEnded && this.#state === 'open' && this.response.writableEnded
+    return this.#isEnded && this.#state === 'open' && !this.#isChangeDue && this.response.writableEnded
   }
 
   get isReachable(): boolean {

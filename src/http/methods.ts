@@ -6,7 +6,7 @@ export type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 /** These methods of a response, by their names. */
 export type Methods = Readonly<Record<Method, (this: unknown, ...args: never[]) => unknown>>
 
-/** Is called instead of the methods of the response that it is put on. */
+/** Is called instead of the methods of a response. */
 export interface Taker {
   readonly response: ServerResponse
   /** What the methods of its response were. */
@@ -30,9 +30,13 @@ export interface VisitedRequest {
 /** Where a response with methods of its own has the last who took them. */
 const TAKER: unique symbol = Symbol('latchkey.taker')
 
+/** Where a response that was met in a wrapper has the one who took the methods of its class. */
+const WRAPPED: unique symbol = Symbol('latchkey.wrapped')
+
 /** A response whose methods may be taken. */
 export interface TakenResponse extends ServerResponse {
   [TAKER]?: Taker
+  [WRAPPED]?: Taker
 }
 
 /**
@@ -54,7 +58,7 @@ export function takeMethods<T extends Taker>(
   visit: Visit,
   make: (originals: Methods) => T,
 ): T {
-  const originals = knows(response, visit) && hasNone(response) ? sharedMethods(response) : undefined
+  const originals = claims(response, visit) && hasNone(response) ? sharedMethods(response) : undefined
   if (originals !== undefined) {
     const taker = make(originals)
     visit.taker = taker
@@ -63,7 +67,7 @@ export function takeMethods<T extends Taker>(
   const taker = make(methodsOf(response))
   visit.taker = taker
   response[TAKER] = taker
-  Object.assign(response, OWN)
+  Object.assign(response, methodsFor(taker))
   return taker
 }
 
@@ -72,18 +76,20 @@ export function takerOf(response: TakenResponse): Taker | undefined {
   return response[TAKER] ?? sharedTakerOf(response)
 }
 
-/** Whether the request of a response has this visit, from now on at the latest. */
-function knows(response: ServerResponse, visit: Visit): boolean {
+/** Makes a visit that of the request of a response. `false` where that has another one, or is not known. */
+function claims(response: ServerResponse, visit: Visit): boolean {
   const request = response.req as VisitedRequest | undefined
   return typeof request === 'object' && request !== null && (request[VISIT] ??= visit) === visit
 }
 
-function sharedTakerOf(response: ServerResponse): Taker | undefined {
+function sharedTakerOf(response: TakenResponse): Taker | undefined {
   const taker = (response.req as VisitedRequest | undefined)?.[VISIT]?.taker
-  if (taker === undefined) return undefined
-  // A request may have been given another response, and a response may have been put behind an object that inherits from it.
-  const isIts = taker.response === response || Object.prototype.isPrototypeOf.call(taker.response, response)
-  return isIts ? taker : undefined
+  if (taker === undefined || taker.response === response) return taker
+  // A request may have been given another response. One that is wrapped, in a proxy or by inheritance, has what is put on the
+  // one inside of it.
+  const inner = taker.response as TakenResponse
+  inner[WRAPPED] = taker
+  return response[WRAPPED] === taker ? taker : undefined
 }
 
 /** What the methods of its class were, which are ours now; `undefined` where that has no place for them. */
@@ -139,32 +145,38 @@ function hasMethods(prototype: object, { writeHead, write, end, flushHeaders }: 
   return has.end === end && has.writeHead === writeHead && has.write === write && has.flushHeaders === flushHeaders
 }
 
-/** @param shared - what is called of a response whose taker has not these methods for its originals */
-function methodsOver(shared: Methods | undefined): Methods {
-  const find = (response: TakenResponse): Taker | undefined => {
-    if (shared === undefined) return response[TAKER]
+/** @param originals - what they are put over: called of a response whose taker is another one, or which has none */
+function methodsOver(originals: Methods): Methods {
+  const takerHere = (response: TakenResponse): Taker | undefined => {
     const taker = sharedTakerOf(response)
-    return taker?.originals === shared ? taker : undefined
+    return taker?.originals === originals ? taker : undefined
   }
   return {
     writeHead(this: TakenResponse, ...args: never[]) {
-      const taker = find(this)
-      return taker === undefined ? shared?.writeHead.apply(this, args) : taker.call('writeHead', args)
+      const taker = takerHere(this)
+      return taker === undefined ? originals.writeHead.apply(this, args) : taker.call('writeHead', args)
     },
     write(this: TakenResponse, ...args: never[]) {
-      const taker = find(this)
-      return taker === undefined ? shared?.write.apply(this, args) : taker.call('write', args)
+      const taker = takerHere(this)
+      return taker === undefined ? originals.write.apply(this, args) : taker.call('write', args)
     },
     end(this: TakenResponse, ...args: never[]) {
-      const taker = find(this)
-      return taker === undefined ? shared?.end.apply(this, args) : taker.call('end', args)
+      const taker = takerHere(this)
+      return taker === undefined ? originals.end.apply(this, args) : taker.call('end', args)
     },
     flushHeaders(this: TakenResponse, ...args: never[]) {
-      const taker = find(this)
-      return taker === undefined ? shared?.flushHeaders.apply(this, args) : taker.call('flushHeaders', args)
+      const taker = takerHere(this)
+      return taker === undefined ? originals.flushHeaders.apply(this, args) : taker.call('flushHeaders', args)
     },
   } as Methods
 }
 
 /** Those that a response has itself. */
-const OWN = methodsOver(undefined)
+function methodsFor(taker: Taker): Methods {
+  return {
+    writeHead: (...args: never[]) => taker.call('writeHead', args),
+    write: (...args: never[]) => taker.call('write', args),
+    end: (...args: never[]) => taker.call('end', args),
+    flushHeaders: (...args: never[]) => taker.call('flushHeaders', args),
+  }
+}

@@ -457,6 +457,21 @@ test('nobody listens for a client that goes away once the answer is complete, an
   }
 })
 
+test('a handler that listens for a client that goes away finds that no token could reach it', async () => {
+  const keeper = new Keeper()
+  const held = new Promise<boolean>((resolve) => {
+    const server = createServer((request, response) => {
+      holdHead(response, keeper, () => response.once('close', () => resolve(isHeadHeld(keeper))))
+      request.socket.destroy()
+    })
+    running.push(server)
+    server.listen(0, '127.0.0.1', () => {
+      get({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' }).on('error', () => {})
+    })
+  })
+  expect(await held).toBe(false)
+})
+
 test('a handler that fails at once is thrown on, and its answer is still held', async () => {
   const keeper = new Keeper()
   const answer = await serve((_request, response) => {
@@ -469,13 +484,44 @@ test('a handler that fails at once is thrown on, and its answer is still held', 
   expect([await answer.text(), answer.headers.get('set-cookie'), keeper.settled]).toEqual(['sorry', 's=1', 1])
 })
 
-test('who holds a head that is held already has its own work done too', async () => {
+test('all who hold the same head have their work done, whatever stands between them', async () => {
+  const keepers = [new Keeper(), new Keeper(Promise.resolve()), new Keeper(), new Keeper()]
+  const answer = await serve((_request, response) => {
+    holdHead(response, keepers[0]!)
+    holdHead(response, keepers[1]!)
+    const { end } = response
+    response.end = ((...args: never[]) => Reflect.apply(end, response, args) as ServerResponse) as typeof end
+    holdHead(response, keepers[2]!)
+    holdHead(response, keepers[3]!, () => response.end('whole'))
+  })
+  expect(await answer.text()).toBe('whole')
+  for (const keeper of keepers) expect(keeper.settled).toBeGreaterThan(0)
+})
+
+test('who holds a head over one whose work fails is told that it is gone', async () => {
   const [first, second] = [new Keeper(), new Keeper()]
+  first.answerLater(() => Promise.reject(new Error('down')))
+  let gone!: () => void
+  const told = new Promise<void>((resolve) => (gone = resolve))
+  second.headGone = () => gone()
   const answer = await serve((_request, response) => {
     holdHead(response, first)
     holdHead(response, second, () => response.end('whole'))
   })
-  expect([await answer.text(), first.settled, second.settled]).toEqual(['whole', 1, 1])
+  expect(await answer.text()).toBe('{"refused":"down"}')
+  await told
+})
+
+test.each<[string, (response: ServerResponse) => ServerResponse]>([
+  ['a proxy', (response) => new Proxy(response, {})],
+  ['an object that inherits from it', (response) => Object.create(response) as ServerResponse],
+])('a response that is held is held in %s, too', async (_what, wrap) => {
+  const keeper = new Keeper(Promise.resolve())
+  const answer = await serve((_request, response) => {
+    holdHead(response, keeper)
+    wrap(response).end('whole')
+  })
+  expect([await answer.text(), answer.headers.get('set-cookie'), keeper.settled]).toEqual(['whole', 's=1', 1])
 })
 
 test('another response for the same request is not taken for the one that is held', async () => {
