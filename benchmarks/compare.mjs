@@ -1,12 +1,12 @@
 // Latchkey beside what people use today, and beside the bare framework.
 //
-//   node benchmarks/compare.mjs [--rounds 7] [--requests 2000] [--warm-up 3000] [--only PART,PART] [--many 1000000] [--out benchmarks/results]
+//   node benchmarks/compare.mjs [--rounds 7] [--requests 2000] [--warm-up 30000] [--only PART,PART] [--many 1000000] [--out benchmarks/results]
 //   node benchmarks/compare.mjs --smoke [--only PART,PART]
 //
 // Checks first that every variant does what is measured, then measures. Writes comparison.json, comparison.md and
 // comparison.svg to OUT. ONLY takes the variants with one of these parts in their names, such as "express latchkey" or
 // "nest-", and the bare frameworks of them. MANY is the number of sessions among which reading one is compared with 1,000; 0 leaves that out.
-// WARM-UP is how long a server is asked before it is measured for the first time, in milliseconds.
+// WARM-UP is how often a server is asked before it is measured for the first time, for ten seconds at most.
 // SMOKE shows that everything runs, with a few requests of each kind.
 //
 // BENCH_NODE_OPTIONS gives the servers options of Node, such as "--cpu-prof --cpu-prof-dir=profiles".
@@ -36,7 +36,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
     requests: { type: 'string', default: '2000' },
-    'warm-up': { type: 'string', default: '3000' },
+    'warm-up': { type: 'string', default: '30000' },
     only: { type: 'string', default: '' },
     many: { type: 'string', default: '1000000' },
     smoke: { type: 'boolean', default: false },
@@ -48,7 +48,7 @@ const [rounds, requests, warmUp, many] = [values.rounds, values.requests, values
 if (![rounds, requests].every((each) => Number.isSafeInteger(each) && each >= 1)) {
   throw new Error('Give --rounds and --requests as whole numbers from 1.')
 }
-if (!Number.isSafeInteger(warmUp) || warmUp < 0) throw new Error('Give --warm-up in whole milliseconds.')
+if (!Number.isSafeInteger(warmUp) || warmUp < 0) throw new Error('Give --warm-up as a whole number from 0.')
 if (!Number.isSafeInteger(many) || many % 10 !== 0 || (many !== 0 && many < 1000)) {
   throw new Error('Give --many as a multiple of 10 from 1000, or as 0.')
 }

@@ -1,6 +1,6 @@
 // What the processor time of a session goes into, as Node's profiler sees it.
 //
-//   node benchmarks/profile.mjs [--requests 20000] [--warm-up 3000] [--out benchmarks/results]
+//   node benchmarks/profile.mjs [--requests 20000] [--warm-up 30000] [--out benchmarks/results]
 //
 // Serves the bare framework, a middleware that does nothing, Latchkey, and what people use today, each from a fresh process, and
 // asks for a page with a session and for one without a cookie. Prints what the time goes into, and writes it to OUT as
@@ -25,13 +25,13 @@ const NAMED = 12
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '20000' },
-    'warm-up': { type: 'string', default: '3000' },
+    'warm-up': { type: 'string', default: '30000' },
     out: { type: 'string', default: fileURLToPath(new URL('./results', import.meta.url)) },
   },
 })
 const [requests, warmUp] = [values.requests, values['warm-up']].map(Number)
 if (!Number.isSafeInteger(requests) || requests < 1) throw new Error('Give --requests as a whole number from 1.')
-if (!Number.isSafeInteger(warmUp) || warmUp < 0) throw new Error('Give --warm-up in whole milliseconds.')
+if (!Number.isSafeInteger(warmUp) || warmUp < 0) throw new Error('Give --warm-up as a whole number from 0.')
 
 const ground = await openGround()
 try {
@@ -59,7 +59,7 @@ async function profile(variant) {
       for (const scenario of ['read', 'visit']) {
         console.error(`${variant.name}: ${scenarios[scenario].title}`)
         const page = pages[scenario]
-        await ground.load.ask('warm', { milliseconds: warmUp, page })
+        await ground.load.ask('warm', { requests: warmUp, page })
         await served.ask('profile')
         await ground.load.ask('run', { requests, page, sleeps: false })
         found[scenario] = each(await served.ask('profiled'))

@@ -27,7 +27,7 @@ export async function measureDelayed(ground, variants, { rounds, requests, warmU
         try {
           await ground.load.ask('connect', { port: served.port, connections: CONNECTIONS })
           const page = (await pagesOf(ground.load, variant, { small: CONNECTIONS, large: 1 })).read
-          await ground.load.ask('warm', { milliseconds: warmUp, page })
+          await ground.load.ask('warm', { requests: warmUp, page })
           await ground.load.ask('connect', { port: served.port, connections: 1 })
           if (variant.usesRedis) ping.push(await lengthen(ground))
           latency[variant.name].push((await ground.load.ask('run', { requests, page })).p50)

@@ -12,9 +12,10 @@ export const median = (values) => quantile(values, 0.5)
 
 /**
  * The medians of all rounds, for each variant and scenario. `cost` is the processor time over that of the bare framework in the
- * same round; `low` and `high` are its quartiles.
+ * same round; `low` and `high` are its quartiles. Processor times are at the median pace of the machine.
  */
-export function summarize(rounds, variants) {
+export function summarize(measured, variants) {
+  const rounds = atOnePace(measured)
   const all = {}
   for (const { name, platform } of variants) {
     const bare = rounds[nameOf(platform, 'bare', 'none')]
@@ -34,12 +35,34 @@ export function summarize(rounds, variants) {
 }
 
 /** By how much the bare frameworks differ from round to round: how quiet the machine was. 1.1 means by a tenth. */
-export function unrest(rounds, variants) {
+export function unrest(measured, variants) {
+  const rounds = atOnePace(measured)
   const ratios = variants
     .filter(({ isBare }) => isBare)
     .map(({ name }) => rounds[name].read.map(({ processor }) => processor))
     .map((values) => Math.max(...values) / Math.min(...values))
   return Math.max(...ratios)
+}
+
+/** By how much the pace of the machine differed from one measurement to another. */
+export function paces(measured) {
+  const works = allOf(measured).map(({ work }) => work)
+  return Math.max(...works) / Math.min(...works)
+}
+
+/** The same figures, as if a fixed piece of work had always taken as long as it did at the median. */
+function atOnePace(measured) {
+  const usual = median(allOf(measured).map(({ work }) => work))
+  const paced = (each) => ({ ...each, processor: (each.processor * usual) / each.work })
+  return mapped(measured, (scenarios) => mapped(scenarios, (figures) => figures.map(paced)))
+}
+
+function allOf(measured) {
+  return Object.values(measured).flatMap((scenarios) => Object.values(scenarios).flat())
+}
+
+function mapped(object, change) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
 }
 
 /** The median latency of each variant that a network to Redis adds to the bare framework's, in milliseconds. */

@@ -11,8 +11,8 @@ const BROWSER = {
 /** No request takes longer, in milliseconds. */
 const DEADLINE = 20_000
 
-/** How many requests there are between two looks at the clock. */
-const WARM_UP = 256
+/** A warm-up: how many requests there are between two looks at the clock; milliseconds. */
+const WARM_UP = { inTurn: 256, atMost: 10_000, rest: 300 }
 
 /** @type {{ port: number, clients: Client[] }} */
 let open = { port: 0, clients: [] }
@@ -39,10 +39,13 @@ answers({
     times.sort()
     return { requests, seconds, p50: at(times, 0.5), p99: at(times, 0.99) }
   },
-  /** Asks for so long, in milliseconds. */
-  async warm({ milliseconds, page }) {
-    const until = performance.now() + milliseconds
-    while (performance.now() < until) await steadily(WARM_UP, page)
+  /** Asks so often, but for a while at most; then leaves the server time for what it has begun to compile. */
+  async warm({ requests, page }) {
+    const until = performance.now() + WARM_UP.atMost
+    for (let asked = 0; asked < requests && performance.now() < until; asked += WARM_UP.inTurn) {
+      await steadily(Math.min(WARM_UP.inTurn, requests - asked), page, 2_000_000 + asked)
+    }
+    if (requests > 0) await new Promise((resolve) => setTimeout(resolve, WARM_UP.rest))
   },
   /** Posts to one path for each user, and answers the cookie of each. */
   async cookies({ users, path, cookies }) {
@@ -76,14 +79,14 @@ function stayAwake() {
 }
 
 /** Each connection asks again as soon as it has its answer. Each has sessions of its own. */
-async function steadily(requests, page) {
+async function steadily(requests, page, from = 1_000_000) {
   const times = new Float64Array(requests)
   let next = 0
   await Promise.all(
     open.clients.map(async (client, connection) => {
       for (let turn = 0; next < requests; turn++) {
         const count = next++
-        times[count] = await ask(client, page, turn * open.clients.length + connection, count)
+        times[count] = await ask(client, page, turn * open.clients.length + connection, count + from)
       }
     }),
   )
@@ -106,7 +109,7 @@ async function ask(client, { method, path, cookies, bodies, begin, setsCookie },
   const which = cookies && turn % cookies.length
   const headers = headersWith(cookies?.[which])
   const started = performance.now()
-  const answer = await client.request({ method, path: path.replace('*', String(count + 1_000_000)), headers })
+  const answer = await client.request({ method, path: path.replace('*', String(count)), headers })
   const text = await answer.body.text()
   const taken = performance.now() - started
   const isRight = bodies ? text === bodies[which ?? 0] : text.startsWith(begin)

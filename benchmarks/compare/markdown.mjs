@@ -38,9 +38,9 @@ export function markdown(result) {
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`
 }
 
-function unrestLine({ unrest, machine }) {
+function unrestLine({ unrest, paces, machine }) {
   const isNoisy = unrest > 1.25 || machine.loadBefore > machine.cores
-  const figures = `Between rounds, the bare framework's figures differed by up to ${percent(unrest - 1)}; the load average before the run was ${machine.loadBefore.toFixed(1)} on ${machine.cores} cores.`
+  const figures = `Between rounds, the bare framework's figures differed by up to ${percent(unrest - 1)}; a fixed piece of work by up to ${percent(paces - 1)}, for which they are corrected; the load average before the run was ${machine.loadBefore.toFixed(1)} on ${machine.cores} cores.`
   return isNoisy ? `**The machine was not quiet: don't rely on these figures.** ${figures}` : figures
 }
 
@@ -158,10 +158,11 @@ function how({ date, command, machine, versions, rounds, requests, warmUp, isPin
   return `Every variant serves the same pages, with a signed cookie, a session that ends 30 minutes after its last use (\`rolling\`), and four
 keys of data; the large session has ${LARGE.keys} more with ${LARGE.each} characters each. A new id at each sign-in. NODE_ENV is production. Each round
 starts a fresh process for each variant, and reverses their order. In a round, each scenario is asked ${requests} times after a warm-up
-of ${warmUp / 5} ms (${warmUp} ms before the first, so that what is compiled is compiled), by another process on loopback, and every
+of ${Math.ceil(warmUp / 10)} requests (${warmUp} before the first, so that what is compiled is compiled), by another process on loopback, and every
 answer is checked. That process never sleeps while it measures: otherwise the server would have to wake it with each answer, and a slower
 server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The server has a core of its own; Redis and who asks share another, and take turns there, so latencies with Redis are longer here than over a network. ' : ''}The processor
-time is that of all threads of the server process, without Redis. nestjs-session is made for Nest on Express, and brings an older
+time is that of all threads of the server process, without Redis, at one pace: before and after each measurement the same process does a
+fixed piece of work, and what takes longer where that takes longer is not counted. nestjs-session is made for Nest on Express, and brings an older
 \`@nestjs/common\` of its own; over Fastify its place is taken by @fastify/session. A cookie holds 4 KiB, so iron-session can't keep the
 large session; and what it keeps can't be ended by the server. The values of each round are in [comparison.json](comparison.json).
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bars } from './bars.mjs'
-import { addedLatency, summarize, unrest } from './figures.mjs'
+import { addedLatency, paces, summarize, unrest } from './figures.mjs'
 import { goalsOf } from './goals.mjs'
 import { lossesOf } from './losses.mjs'
 import { markdown } from './markdown.mjs'
@@ -13,6 +13,7 @@ export function write(folder, measured) {
     ...measured,
     summary: summarize(figures, variants),
     unrest: unrest(figures, variants),
+    paces: paces(figures),
     added: addedLatency(delayed, variants),
   }
   const result = { ...drawn, goals: goalsOf(drawn), losses: lossesOf(drawn) }

@@ -1,5 +1,6 @@
 // One variant in a process of its own. It serves the pages on a free port of loopback, and says how much processor time
 // the process has used whenever it is asked.
+import { createHash } from 'node:crypto'
 import { answers } from './child.mjs'
 import { IDLE_TIMEOUT } from './libraries/settings.mjs'
 import { profiler } from './profile.mjs'
@@ -20,9 +21,11 @@ answers({
   /** Starts a measurement with a clean heap. */
   begin() {
     globalThis.gc?.()
-    return mark()
+    return { work: work(), ...mark() }
   },
-  end: mark,
+  end() {
+    return { ...mark(), work: work() }
+  },
   async profile() {
     globalThis.gc?.()
     profile = profiler()
@@ -34,6 +37,19 @@ answers({
     await app.close()
   },
 })
+
+/**
+ * How long a fixed piece of work takes in this process now, in microseconds of processor time: on a machine that others use,
+ * too, the same instructions take more at one time than at another.
+ */
+function work() {
+  const { user, system } = process.cpuUsage()
+  for (let turn = 0; turn < WORK.turns; turn++) createHash('sha256').update(WORK.bytes).digest()
+  const spent = process.cpuUsage({ user, system })
+  return spent.user + spent.system
+}
+
+const WORK = { turns: 10, bytes: Buffer.alloc(2 ** 20) }
 
 /** The processor time of all threads of this process in microseconds, and how much of it was not spent in the system. */
 function mark() {
