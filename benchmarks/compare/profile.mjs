@@ -2,8 +2,16 @@ import { Session } from 'node:inspector'
 
 /** What the libraries for sessions that we compare with are made of, and share with no platform. */
 const LIBRARIES = new Set([
-  ...['express-session', 'connect-redis', 'cookie', 'cookie-signature', 'on-headers', 'uid-safe', 'random-bytes'],
-  ...['@fastify/session', '@fastify/cookie', 'safe-stable-stringify'],
+  'express-session',
+  'connect-redis',
+  'cookie',
+  'cookie-signature',
+  'on-headers',
+  'uid-safe',
+  'random-bytes',
+  '@fastify/session',
+  '@fastify/cookie',
+  'safe-stable-stringify',
 ])
 
 const CLIENTS = new Set(['redis', '@redis/client', 'ioredis'])
