@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machine, versions } from './compare/about.mjs'
+import { median } from './compare/figures.mjs'
 import { openGround } from './compare/ground.mjs'
 import { PARTS } from './compare/profile.mjs'
 import { CONNECTIONS, pagesOf, scenarios } from './compare/scenarios.mjs'
@@ -44,7 +45,7 @@ try {
     ]
     for (const name of names) figures[name] = await profile([...variants, ...empty].find((each) => each.name === name))
   }
-  write(about, figures)
+  write(about, each(figures))
 } finally {
   await ground.close()
 }
@@ -62,7 +63,7 @@ async function profile(variant) {
         await ground.load.ask('warm', { requests: warmUp, page })
         await served.ask('profile')
         await ground.load.ask('run', { requests, page, sleeps: false })
-        found[scenario] = each(await served.ask('profiled'))
+        found[scenario] = await served.ask('profiled')
       }
     } finally {
       await served.close()
@@ -71,11 +72,20 @@ async function profile(variant) {
   return found
 }
 
-/** Of one request. */
-function each({ parts, functions }) {
-  const share = (/** @type {Record<string, number>} */ all) =>
-    Object.fromEntries(Object.entries(all).map(([name, taken]) => [name, taken / requests]))
-  return { parts: share(parts), functions: share(functions) }
+/** For one request, and as if a fixed piece of work had always taken as long as it did at the median. */
+function each(busy) {
+  const usual = median(Object.values(busy).flatMap((found) => Object.values(found).map(({ work }) => work)))
+  return mapped(busy, (found) =>
+    mapped(found, ({ parts, functions, work }) => {
+      const share = (/** @type {number} */ taken) => (taken / requests) * (usual / work)
+      return { parts: mapped(parts, share), functions: mapped(functions, share), work }
+    }),
+  )
+}
+
+/** @param {(value: any) => any} change */
+function mapped(object, change) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
 }
 
 function write(about, figures) {
@@ -95,7 +105,7 @@ function markdown({ date, machine: { cpu, cores, system }, versions: made, reque
 Microseconds of one request, as Node's profiler sees the server: the bare framework, a middleware that does nothing, Latchkey and the
 library that it is compared with. The profiler takes part of the time itself, so compare columns, not these figures with those of
 [the comparison](comparison.md). What Node and the garbage collector do for a library is theirs here: the difference from the
-bare framework tells it.
+bare framework tells it. All is given at one pace of the machine: by what a fixed piece of work took before and after.
 
 ${sections.join('\n\n')}
 

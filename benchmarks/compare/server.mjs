@@ -28,11 +28,14 @@ answers({
   },
   async profile() {
     globalThis.gc?.()
-    profile = profiler()
+    profile = { ...profiler(), work: work() }
     await profile.start()
   },
-  /** What it was busy with since. */
-  profiled: () => profile.stop(),
+  /** What it was busy with since, and what a fixed piece of work took before and after. */
+  async profiled() {
+    const busy = await profile.stop()
+    return { ...busy, work: (profile.work + work()) / 2 }
+  },
   async close() {
     await app.close()
   },
