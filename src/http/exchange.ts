@@ -20,6 +20,7 @@ import { isHeadHeld, type HeadKeeper } from './hold.js'
 import type { Taker } from './methods.js'
 import { Objections } from './objections.js'
 import type { Transport } from './options.js'
+import { EXCHANGE } from './shown-session.js'
 
 /** Where a request says whether it came over HTTPS: Express's and Fastify's requests know of proxies. */
 export interface ConnectionFacts {
@@ -53,6 +54,10 @@ export class Exchange implements Carrier, HeadKeeper {
     this.door = door
     this.#request = request
     this.#connection = connection
+  }
+
+  get kind(): symbol {
+    return EXCHANGE
   }
 
   get presented(): boolean {

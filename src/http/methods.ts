@@ -16,6 +16,8 @@ export interface Taker {
 
 /** Somebody who has come with a request; once the methods of its response are taken, with their taker. */
 export interface Visit {
+  /** What tells visits of one kind from others. */
+  readonly kind?: symbol
   taker?: Taker | undefined
 }
 

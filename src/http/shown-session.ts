@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { SessionError } from '../core/errors.js'
-import { Exchange } from './exchange.js'
+import type { Exchange } from './exchange.js'
 import { VISIT, type VisitedRequest } from './methods.js'
 
-/** Where a request has its exchange whose visit is somebody else's, such as that of another copy of this library. */
-const EXCHANGE = Symbol('latchkey.exchange')
+/**
+ * What tells the exchanges of this copy of the library from other visits; and where a request has its exchange whose visit is
+ * somebody else's, such as that of another copy.
+ */
+export const EXCHANGE: unique symbol = Symbol('latchkey.exchange')
 
 /** A request that may have come through a door. */
 interface Visited extends VisitedRequest {
@@ -29,8 +32,8 @@ export function showSession(request: IncomingMessage, exchange: Exchange): void 
 /** The exchange of a raw request, if it came through a door. */
 export function exchangeOf(request: object): Exchange | undefined {
   const visit = (request as Visited)[VISIT]
-  if (visit === undefined || visit instanceof Exchange) return visit
-  return (request as Visited)[EXCHANGE]
+  if (visit === undefined) return undefined
+  return visit.kind === EXCHANGE ? (visit as Exchange) : (request as Visited)[EXCHANGE]
 }
 
 /** The exchange of a request as its platform gives it: Fastify's has Node's own inside. */
