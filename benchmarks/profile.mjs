@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machine, versions } from './compare/about.mjs'
-import { median } from './compare/figures.mjs'
+import { mapped, median } from './compare/figures.mjs'
 import { openGround } from './compare/ground.mjs'
 import { PARTS } from './compare/profile.mjs'
 import { CONNECTIONS, pagesOf, scenarios } from './compare/scenarios.mjs'
@@ -81,11 +81,6 @@ function each(busy) {
       return { parts: mapped(parts, share), functions: mapped(functions, share), work }
     }),
   )
-}
-
-/** @param {(value: any) => any} change */
-function mapped(object, change) {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
 }
 
 function write(about, figures) {

@@ -61,7 +61,12 @@ function allOf(measured) {
   return Object.values(measured).flatMap((scenarios) => Object.values(scenarios).flat())
 }
 
-function mapped(object, change) {
+/**
+ * An object with every value changed.
+ *
+ * @param {(value: any) => any} change
+ */
+export function mapped(object, change) {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
 }
 
