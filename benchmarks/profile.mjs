@@ -1,6 +1,6 @@
 // What the processor time of a session goes into, as Node's profiler sees it.
 //
-//   node benchmarks/profile.mjs [--requests 20000] [--warm-up 30000] [--out benchmarks/results]
+//   node benchmarks/profile.mjs [--requests 20000] [--warm-up 20000] [--out benchmarks/results]
 //
 // Serves the bare framework, a middleware that does nothing, Latchkey, and what people use today, each from a fresh process, and
 // asks for a page with a session and for one without a cookie. Prints what the time goes into, and writes it to OUT as
@@ -13,20 +13,28 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machine, versions } from './compare/about.mjs'
+import { withBare } from './compare/bare.mjs'
 import { mapped, median } from './compare/figures.mjs'
 import { openGround } from './compare/ground.mjs'
 import { PARTS } from './compare/profile.mjs'
-import { CONNECTIONS, pagesOf, scenarios } from './compare/scenarios.mjs'
-import { serve } from './compare/serve.mjs'
-import { empty, nameOf, peers, variants } from './compare/variants.mjs'
+import { scenarios } from './compare/scenarios.mjs'
+import { withServed } from './compare/serve.mjs'
+import { ready, run, warm } from './compare/time.mjs'
+import { nameOf, peers, variants } from './compare/variants.mjs'
+
+/** The scenarios. */
+const NAMES = ['read', 'visit']
 
 /** How many functions of Latchkey are named. */
 const NAMED = 12
 
+/** How often the bare framework is asked before and after, to see how fast the machine is at the time. */
+const PACE = 2000
+
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '20000' },
-    'warm-up': { type: 'string', default: '30000' },
+    'warm-up': { type: 'string', default: '20000' },
     out: { type: 'string', default: fileURLToPath(new URL('./results', import.meta.url)) },
   },
 })
@@ -43,42 +51,58 @@ try {
       ...['bare', 'empty'].map((library) => nameOf(platform, library, 'none')),
       ...['memory', 'redis'].flatMap((store) => ['latchkey', peers[platform]].map((by) => nameOf(platform, by, store))),
     ]
-    for (const name of names) figures[name] = await profile([...variants, ...empty].find((each) => each.name === name))
+    await withBare(ground.load, [platform], { names: NAMES, warmUp }, async ({ [platform]: bare }) => {
+      const found = {}
+      for (const name of names)
+        found[name] = await profile(
+          variants.find((each) => each.name === name),
+          bare,
+        )
+      Object.assign(figures, atOnePace(found))
+    })
   }
-  write(about, each(figures))
+  write(about, figures)
 } finally {
   await ground.close()
 }
 
-async function profile(variant) {
-  const found = {}
-  await ground.with(variant, {}, async (settings) => {
-    const served = await serve(variant, settings)
-    try {
-      await ground.load.ask('connect', { port: served.port, connections: CONNECTIONS })
-      const pages = await pagesOf(ground.load, variant.library === 'empty' ? { ...variant, isBare: true } : variant)
-      for (const scenario of ['read', 'visit']) {
-        console.error(`${variant.name}: ${scenarios[scenario].title}`)
-        const page = pages[scenario]
-        await ground.load.ask('warm', { requests: warmUp, page })
+function profile(variant, bare) {
+  const { load } = ground
+  return ground.with(variant, {}, (settings) =>
+    withServed(load, variant, settings, async (served) => {
+      const asked = await ready(load, served, variant, undefined)
+      await warm(load, asked, { names: NAMES, warmUp })
+      const found = {}
+      for (const name of NAMES) {
+        console.error(`${variant.name}: ${scenarios[name].title}`)
+        const before = await paceOf(bare)
         await served.ask('profile')
-        await ground.load.ask('run', { requests, page, sleeps: false })
-        found[scenario] = await served.ask('profiled')
+        await run(load, asked, name, requests)
+        const busy = await served.ask('profiled')
+        found[name] = { ...busy, pace: (before + (await paceOf(bare))) / 2 }
       }
-    } finally {
-      await served.close()
-    }
-  })
-  return found
+      return found
+    }),
+  )
 }
 
-/** For one request, and as if a fixed piece of work had always taken as long as it did at the median. */
-function each(busy) {
-  const usual = median(Object.values(busy).flatMap((found) => Object.values(found).map(({ work }) => work)))
+/** The processor time of a request to the bare framework, in microseconds. */
+async function paceOf(bare) {
+  const asked = Math.min(PACE, requests)
+  await run(ground.load, bare, 'read', asked)
+  const begin = await bare.served.ask('mark')
+  await run(ground.load, bare, 'read', asked)
+  const end = await bare.served.ask('mark')
+  return (end.processor - begin.processor) / asked
+}
+
+/** For one request, and as if the bare framework had always taken as long as it did at the median. */
+function atOnePace(busy) {
+  const usual = median(Object.values(busy).flatMap((found) => Object.values(found).map(({ pace }) => pace)))
   return mapped(busy, (found) =>
-    mapped(found, ({ parts, functions, work }) => {
-      const share = (/** @type {number} */ taken) => (taken / requests) * (usual / work)
-      return { parts: mapped(parts, share), functions: mapped(functions, share), work }
+    mapped(found, ({ parts, functions, pace }) => {
+      const share = (/** @type {number} */ taken) => (taken / requests) * (usual / pace)
+      return { parts: mapped(parts, share), functions: mapped(functions, share), pace }
     }),
   )
 }
@@ -93,14 +117,14 @@ function write(about, figures) {
 
 function markdown({ date, machine: { cpu, cores, system }, versions: made, requests: asked }, figures) {
   const sections = ['express', 'fastify'].flatMap((platform) =>
-    ['read', 'visit'].map((scenario) => section(platform, scenario, figures)),
+    NAMES.map((scenario) => section(platform, scenario, figures)),
   )
   return `# What the time goes into
 
 Microseconds of one request, as Node's profiler sees the server: the bare framework, a middleware that does nothing, Latchkey and the
 library that it is compared with. The profiler takes part of the time itself, so compare columns, not these figures with those of
 [the comparison](comparison.md). What Node and the garbage collector do for a library is theirs here: the difference from the
-bare framework tells it. All is given at one pace of the machine: by what a fixed piece of work took before and after.
+bare framework tells it. All is given at one pace of the machine: by what the bare framework took before and after.
 
 ${sections.join('\n\n')}
 

@@ -8,7 +8,7 @@ const colours = { latchkey: '#1f6feb', 'iron-session': '#8c959f', other: '#d4733
 
 /** A picture of what reading a session costs over the bare framework: a bar for each variant, by platform. */
 export function bars(summary, variants) {
-  const shown = variants.filter(({ isBare, name }) => !isBare && summary[name]?.read)
+  const shown = variants.filter(({ hasSessions, name }) => hasSessions && summary[name]?.read)
   const most = Math.max(1, ...shown.map(({ name }) => summary[name].read.cost))
   const scale = (WIDTH - LABELS - 90) / most
   const lines = []

@@ -19,7 +19,7 @@ export async function check(variant, settings) {
     const browser = new CookieAgent(`http://127.0.0.1:${served.port}`)
     const pace = new Pace(idleTimeout)
     try {
-      await (variant.isBare ? checkBare(browser) : checkSessions(browser, variant, pace))
+      await (variant.hasSessions ? checkSessions(browser, variant, pace) : checkBare(browser))
       return
     } catch (error) {
       pace.step()

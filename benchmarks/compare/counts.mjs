@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { pagesOf, scenariosOf } from './scenarios.mjs'
-import { serve } from './serve.mjs'
+import { withServed } from './serve.mjs'
 
 /** How many requests of a kind are counted. What comes with the first ones, such as the text of a script, is not. */
 const REQUESTS = 100
@@ -18,26 +18,22 @@ const STORED = 1000
  * @returns {Promise<Record<string, Counts>>}
  */
 export function countCommands(ground, variant) {
-  return ground.with(variant, { throughProxy: true }, async (settings) => {
-    const served = await serve(variant, settings)
-    try {
+  return ground.with(variant, { throughProxy: true }, (settings) =>
+    withServed(ground.load, variant, settings, async (served) => {
       await ground.load.ask('connect', { port: served.port, connections: 20 })
-      const pages = await pagesOf(ground.load, variant, { small: 20, large: 20 })
+      const pages = await pagesOf(ground.load, served, variant, { small: 20, large: 20 })
       /** @type {Record<string, Counts>} */
       const counts = {}
       for (const name of scenariosOf(variant)) {
-        await ground.load.ask('run', { requests: FIRST, page: pages[name] })
+        await ground.load.ask('run', { port: served.port, requests: FIRST, page: pages[name] })
         await ground.proxy.ask('count')
-        const { requests } = await ground.load.ask('run', { requests: REQUESTS, page: pages[name] })
-        const all = await ground.proxy.ask('count')
-        const { commands, sent, received } = all
-        counts[name] = { commands: commands / requests, sent: sent / requests, received: received / requests }
+        const { made } = await ground.load.ask('run', { port: served.port, requests: REQUESTS, page: pages[name] })
+        const { commands, sent, received } = await ground.proxy.ask('count')
+        counts[name] = { commands: commands / made, sent: sent / made, received: received / made }
       }
       return counts
-    } finally {
-      await served.close()
-    }
-  })
+    }),
+  )
 }
 
 /**
@@ -48,15 +44,13 @@ export function countCommands(ground, variant) {
  */
 export function countBytes(ground, variant, stored = STORED) {
   return ground.with(variant, {}, async (settings) => {
-    const served = await serve(variant, settings)
     const users = Array.from({ length: stored }, (_, at) => at + 1_000_000)
-    try {
+    const inRedis = await withServed(ground.load, variant, settings, async (served) => {
       await ground.load.ask('connect', { port: served.port, connections: 1 })
-      await ground.load.ask('cookies', { users, path: '/sign-in/*' })
-      if (variant.usesRedis) return await bytesInRedis(ground.admin, stored)
-    } finally {
-      await served.close()
-    }
+      await ground.load.ask('cookies', { port: served.port, users, path: '/sign-in/*' })
+      return variant.usesRedis ? bytesInRedis(ground.admin, stored) : undefined
+    })
+    if (inRedis) return inRedis
     // It is closed, so all of it is in the one file. An empty one takes some pages too.
     return { record: statSync(settings.sqlitePath).size / stored }
   })

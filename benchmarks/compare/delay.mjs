@@ -1,69 +1,65 @@
-import { connect } from 'node:net'
-import { CONNECTIONS, pagesOf } from './scenarios.mjs'
-import { serve } from './serve.mjs'
+import { median } from './figures.mjs'
+import { CONNECTIONS } from './scenarios.mjs'
+import { withServed } from './serve.mjs'
+import { ready, warm } from './time.mjs'
 
 /** How long a round trip to Redis takes, in milliseconds. */
 export const ROUND_TRIP = 1
 
-/** How many of them, one after the other, make a measurement. */
-const PINGS = 300
+/** The time from one request to the next, in milliseconds: long enough for all of them to be answered in. */
+export const EVERY = 5
+
+/** How many requests are made at that pace before it is measured. */
+const FIRST = 50
+
+/** How often the length of the network is set, each time by what was wrong with it. */
+const LENGTHENINGS = 3
 
 /**
- * The latency of reading a session, asked for on one connection, where a round trip to Redis takes a millisecond: as a
- * PING sees it, so without the part that the proxy and Redis take anyway.
+ * The latency of reading a session, asked for on one connection now and then, where a round trip to Redis takes a millisecond: as a
+ * PING of the server's process sees it, made as seldom, so without the part that the proxy and Redis take anyway. `get` is what a GET
+ * takes there with the client of Redis.
  *
  * @param {import('./ground.mjs').Ground} ground
- * @returns {Promise<{ ping: number[], latency: Record<string, number[]> }>} medians in milliseconds, one for each round
+ * @returns {Promise<{ ping: number[], get: number[], latency: Record<string, number[]> }>} medians in milliseconds
  */
 export async function measureDelayed(ground, variants, { rounds, requests, warmUp, say }) {
-  const ping = []
+  const { load, proxy, proxyPort: port } = ground
+  const [ping, get] = [[], []]
   const latency = Object.fromEntries(variants.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const variant of round % 2 === 0 ? variants : variants.toReversed()) {
       say(`with a network, round ${round + 1} of ${rounds}: ${variant.name}`)
-      await ground.proxy.ask('delay', { roundTrip: 0 })
-      await ground.with(variant, { throughProxy: true }, async (settings) => {
-        const served = await serve(variant, settings)
-        try {
-          await ground.load.ask('connect', { port: served.port, connections: CONNECTIONS })
-          const page = (await pagesOf(ground.load, variant, { small: CONNECTIONS, large: 1 })).read
-          await ground.load.ask('warm', { requests: warmUp, page })
-          await ground.load.ask('connect', { port: served.port, connections: 1 })
-          if (variant.usesRedis) ping.push(await lengthen(ground))
-          latency[variant.name].push((await ground.load.ask('run', { requests, page })).p50)
-        } finally {
-          await ground.proxy.ask('delay', { roundTrip: 0 })
-          await served.close()
-        }
-      })
+      await proxy.ask('delay', { roundTrip: 0 })
+      await ground.with(variant, { throughProxy: true }, (settings) =>
+        withServed(load, variant, settings, async (served) => {
+          const asked = await ready(load, served, variant, { small: CONNECTIONS, large: 1 })
+          await warm(load, asked, { names: ['read'], warmUp: Math.ceil(warmUp / 2) })
+          if (variant.usesRedis) {
+            ping.push(await lengthen(ground, served))
+            get.push(await served.ask('get', { port, every: EVERY }))
+          }
+          const now = { port: served.port, page: asked.pages.read, every: EVERY }
+          // The first ones find a server that has just been busy, or has done nothing.
+          await load.ask('pace', { ...now, requests: FIRST })
+          const { times } = await load.ask('pace', { ...now, requests })
+          latency[variant.name].push(median(times))
+          await proxy.ask('delay', { roundTrip: 0 })
+        }),
+      )
     }
   }
-  return { ping, latency }
+  return { ping, get, latency }
 }
 
-/** Makes the network so long that a PING takes what it should. Answers what it takes then. */
-async function lengthen({ proxy, proxyPort }) {
-  const short = await pingTime(proxyPort)
-  await proxy.ask('delay', { roundTrip: Math.max(0, ROUND_TRIP - short) })
-  return pingTime(proxyPort)
-}
-
-/** The median of PING over a socket of its own, in milliseconds. */
-async function pingTime(port) {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  const times = []
-  try {
-    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-    for (let count = 0; count < PINGS; count++) {
-      const started = performance.now()
-      const answered = new Promise((resolve, reject) => socket.once('data', resolve).once('close', reject))
-      socket.write('*1\r\n$4\r\nPING\r\n')
-      await answered
-      socket.removeAllListeners('close')
-      times.push(performance.now() - started)
-    }
-  } finally {
-    socket.destroy()
+/** Makes the network so long that a PING of the server's process takes what it should. Answers what it takes then. */
+async function lengthen({ proxy, proxyPort }, served) {
+  let [delay, took] = [0, await served.ask('ping', { port: proxyPort, every: EVERY })]
+  // What a wait adds to itself shows only once there is one.
+  for (let time = 0; time < LENGTHENINGS; time++) {
+    delay = Math.max(0, delay + ROUND_TRIP - took)
+    await proxy.ask('delay', { roundTrip: delay })
+    took = await served.ask('ping', { port: proxyPort, every: EVERY })
   }
-  return times.sort((one, two) => one - two)[Math.floor(PINGS / 2)]
+  return took
 }

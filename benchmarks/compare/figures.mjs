@@ -11,63 +11,59 @@ export function quantile(values, share) {
 export const median = (values) => quantile(values, 0.5)
 
 /**
- * The medians of all rounds, for each variant and scenario. `cost` is the processor time over that of the bare framework in the
- * same round; `low` and `high` are its quartiles. Processor times are at the median pace of the machine.
+ * The medians of all rounds, for each variant and scenario. `cost` is the processor time over that of the bare framework, which was
+ * measured in turn with it; `low` and `high` are its quartiles. Processor times are at one pace of the machine: as if the bare
+ * framework had always taken what it took at the median.
  */
 export function summarize(measured, variants) {
-  const rounds = atOnePace(measured)
-  const all = {}
-  for (const { name, platform } of variants) {
-    const bare = rounds[nameOf(platform, 'bare', 'none')]
-    all[name] = Object.fromEntries(
-      Object.entries(rounds[name]).map(([scenario, figures]) => {
-        const costs = figures.map(({ processor }, round) => processor - bare[scenario][round].processor)
-        const of = (what) => median(figures.map((each) => each[what]))
+  return Object.fromEntries(
+    variants.map(({ name, platform }) => [
+      name,
+      mapped(measured[name], (figures, scenario) => {
+        const usual = median(bareTimes(measured, variants, platform, scenario))
+        const paced = figures.map((each) => ({ ...each, processor: (each.processor * usual) / each.bare }))
+        const of = (/** @type {string} */ what) => median(paced.map((each) => each[what]))
+        const costs = paced.map(({ processor }) => processor - usual)
         const figuresOf = { processor: of('processor'), throughput: of('throughput'), p50: of('p50'), p99: of('p99') }
-        return [
-          scenario,
-          { ...figuresOf, cost: median(costs), low: quantile(costs, 0.25), high: quantile(costs, 0.75) },
-        ]
+        return { ...figuresOf, cost: median(costs), low: quantile(costs, 0.25), high: quantile(costs, 0.75) }
       }),
-    )
-  }
-  return all
+    ]),
+  )
 }
 
-/** By how much the bare frameworks differ from round to round: how quiet the machine was. 1.1 means by a tenth. */
-export function unrest(measured, variants) {
-  const rounds = atOnePace(measured)
-  const ratios = variants
-    .filter(({ isBare }) => isBare)
-    .map(({ name }) => rounds[name].read.map(({ processor }) => processor))
-    .map((values) => Math.max(...values) / Math.min(...values))
+/** How many times as long the machine took at its slowest as at its fastest for the same request of a bare framework. */
+export function pacesOf(measured, variants) {
+  const platforms = [...new Set(variants.map(({ platform }) => platform))]
+  const ratios = platforms.map((platform) => {
+    const all = bareTimes(measured, variants, platform, 'read')
+    return Math.max(...all) / Math.min(...all)
+  })
   return Math.max(...ratios)
 }
 
-/** By how much the pace of the machine differed from one measurement to another. */
-export function paces(measured) {
-  const works = allOf(measured).map(({ work }) => work)
-  return Math.max(...works) / Math.min(...works)
+/**
+ * By which part of itself the bare framework seems to cost more or less than itself, where one process is measured in turn with
+ * another: the worst quartile of the rounds of any scenario.
+ */
+export function errorOf(summary, variants) {
+  const bare = variants.filter(({ isBare }) => isBare).flatMap(({ name }) => Object.values(summary[name]))
+  return Math.max(...bare.map(({ low, high, processor }) => Math.max(-low, high) / processor))
 }
 
-/** The same figures, as if a fixed piece of work had always taken as long as it did at the median. */
-function atOnePace(measured) {
-  const usual = median(allOf(measured).map(({ work }) => work))
-  const paced = (each) => ({ ...each, processor: (each.processor * usual) / each.work })
-  return mapped(measured, (scenarios) => mapped(scenarios, (figures) => figures.map(paced)))
-}
-
-function allOf(measured) {
-  return Object.values(measured).flatMap((scenarios) => Object.values(scenarios).flat())
+/** What the bare framework took in turn with all that stands on it. */
+function bareTimes(measured, variants, platform, scenario) {
+  return variants
+    .filter((each) => each.platform === platform)
+    .flatMap(({ name }) => (measured[name][scenario] ?? []).map(({ bare }) => bare))
 }
 
 /**
  * An object with every value changed.
  *
- * @param {(value: any) => any} change
+ * @param {(value: any, key: string) => any} change
  */
 export function mapped(object, change) {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value, key)]))
 }
 
 /** The median latency of each variant that a network to Redis adds to the bare framework's, in milliseconds. */
@@ -82,7 +78,19 @@ export function addedLatency({ latency }, variants) {
 }
 
 /** What a read costs where there are many sessions, over what it costs where there are few, Redis's own part included. */
-export function scaleRatio({ bare, figures }) {
-  const cost = (each) => median(each.map(({ processor, inRedis }, round) => processor - bare[round] + inRedis))
-  return cost(figures.many) / cost(figures.few)
+export function scaleRatio({ figures }) {
+  return median(atOnePace(figures).many.map(costOf)) / median(atOnePace(figures).few.map(costOf))
 }
+
+/** The rounds of few and of many sessions, as if the bare framework had always taken what it took at the median. */
+export function atOnePace(figures) {
+  const usual = median(Object.values(figures).flatMap((rounds) => rounds.map(({ bare }) => bare)))
+  return mapped(figures, (rounds) =>
+    rounds.map((each) => {
+      const pace = usual / each.bare
+      return { ...each, processor: each.processor * pace, bare: usual, inRedis: each.inRedis * pace }
+    }),
+  )
+}
+
+const costOf = ({ processor, bare, inRedis }) => processor - bare + inRedis

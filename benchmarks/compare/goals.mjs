@@ -1,4 +1,4 @@
-import { quantile, scaleRatio } from './figures.mjs'
+import { median, quantile, scaleRatio } from './figures.mjs'
 import { nameOf, peers } from './variants.mjs'
 
 /**
@@ -7,7 +7,7 @@ import { nameOf, peers } from './variants.mjs'
  * @returns {{ what: string, goal: string, measured: number | undefined, isMet: boolean | undefined, detail: string }[]}
  *   `measured` is undefined where the run left it out, and NaN where it is lost in the noise
  */
-export function goalsOf({ summary, counts, bytes, added, signOut, scale }) {
+export function goalsOf({ summary, counts, bytes, added, delayed, signOut, scale }) {
   return [
     ...['express', 'fastify'].flatMap((platform) =>
       Object.entries({ memory: 0.25, redis: 0.33 }).map(([store, limit]) => {
@@ -28,14 +28,18 @@ export function goalsOf({ summary, counts, bytes, added, signOut, scale }) {
     ...['express', 'fastify'].map((platform) => {
       const [ours, theirs] = both(platform, 'memory').map((name) => summary[name]?.visit.cost)
       const what = `visit without a cookie, ${platform}: cost against ${peers[platform]}`
-      return row(what, 0.1, ratio(ours, theirs), `${us(ours)} against ${us(theirs)}`)
+      const nothing = summary[nameOf(platform, 'empty', 'none')]?.visit.cost
+      const floor = nothing === undefined ? '' : `; ${us(nothing)} for a middleware that does nothing`
+      const detail = `${us(ours)} against ${us(theirs)}${floor}`
+      return row(what, 0.1, ratio(ours, theirs), detail)
     }),
     row('visit without a cookie: commands', 0, counts[both('express', 'redis')[0]]?.visit.commands),
     ...['express', 'fastify'].flatMap((platform) => {
       const [ours, theirs] = both(platform, 'redis').map((name) => added[name])
+      const alone = ours === undefined ? '' : `; a GET of the client alone: ${ms(median(delayed.get))}`
       const near = added[nameOf(platform, 'latchkey', 'redis-near')]
       return [
-        row(`1 ms to Redis, ${platform}: added p50`, 1.1, ours, `${peers[platform]}: ${ms(theirs)}`, ms),
+        row(`1 ms to Redis, ${platform}: added p50`, 1.1, ours, `${peers[platform]}: ${ms(theirs)}${alone}`, ms),
         row(`1 ms to Redis, ${platform}, near cache: added p50`, 0.1, near, '', ms),
       ]
     }),

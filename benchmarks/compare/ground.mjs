@@ -31,7 +31,7 @@ export async function openGround() {
   const redis = await startServer()
   const [load, proxy] = await Promise.all([
     startChild('./load.mjs', { core: CORES.others }),
-    startChild('./redis-proxy.mjs'),
+    startChild('./redis-proxy.mjs', { core: CORES.others }),
   ])
   const proxyPort = await proxy.ask('open', { port: redis.port })
   const admin = createClient({ url: redis.url })

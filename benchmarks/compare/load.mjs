@@ -1,4 +1,5 @@
 // Asks pages over connections that stay open, one request at a time on each, and checks every answer.
+import { setTimeout as wait } from 'node:timers/promises'
 import { Client } from 'undici'
 import { answers } from './child.mjs'
 
@@ -8,48 +9,69 @@ const BROWSER = {
   accept: '*/*',
 }
 
+/** Whoever signs in while that is measured is somebody new. */
+const FIRST_USER = 1_000_000
+let asked = 0
+
 /** No request takes longer, in milliseconds. */
 const DEADLINE = 20_000
 
 /** A warm-up: how many requests there are between two looks at the clock; milliseconds. */
-const WARM_UP = { inTurn: 256, atMost: 10_000, rest: 300 }
+const WARM_UP = { inTurn: 256, atMost: 10_000 }
 
-/** @type {{ port: number, clients: Client[] }} */
-let open = { port: 0, clients: [] }
+/**
+ * The connections to each server, by its port.
+ *
+ * @type {Map<number, Client[]>}
+ */
+const servers = new Map()
 
 answers({
-  /** Connects to a server, and leaves the one before. */
+  /** Connects to a server, anew if it was connected to. */
   async connect({ port, connections }) {
-    await Promise.all(open.clients.map((client) => client.destroy()))
+    await leave(port)
     const options = { pipelining: 1, keepAliveTimeout: 120_000, headersTimeout: DEADLINE, bodyTimeout: DEADLINE }
     const clients = Array.from({ length: connections }, () => new Client(`http://127.0.0.1:${port}`, options))
-    open = { port, clients }
+    servers.set(port, clients)
     for (const client of clients) await (await client.request({ method: 'GET', path: '/read' })).body.dump()
   },
   /**
    * Asks so often. Where it is not to sleep, this process is busy all the time: on loopback, who sends to a process that sleeps
-   * has to wake it, which takes as long as a session does, and over a network is none of its work.
+   * has to wake it, which takes as long as a session does, and over a network is none of its work. `times` are in milliseconds.
    */
-  async run({ requests, page, sleeps = true }) {
+  async run({ port, requests, page, sleeps = true }) {
+    const clients = clientsOf(port)
     const rest = sleeps ? undefined : stayAwake()
-    const started = performance.now()
-    const times = page.together === undefined ? await steadily(requests, page) : await together(requests, page)
-    rest?.()
-    const seconds = (performance.now() - started) / 1000
-    times.sort()
-    return { requests, seconds, p50: at(times, 0.5), p99: at(times, 0.99) }
+    try {
+      const started = performance.now()
+      const times = await askFor(page, clients, requests)
+      const seconds = (performance.now() - started) / 1000
+      return { made: times.length * (page.together ?? 1), seconds, times: [...times] }
+    } finally {
+      rest?.()
+    }
   },
-  /** Asks so often, but for a while at most; then leaves the server time for what it has begun to compile. */
-  async warm({ requests, page }) {
+  /** Asks on one connection, with so many milliseconds from one request to the next, and sleeps meanwhile. */
+  async pace({ port, requests, page, every }) {
+    const [client] = clientsOf(port)
+    const times = []
+    for (let turn = 0; turn < requests; turn++) {
+      const rested = wait(every)
+      times.push(await ask(client, page, turn))
+      await rested
+    }
+    return { times }
+  },
+  /** Asks so often, but for a while at most. */
+  async warm({ port, requests, page }) {
     const until = performance.now() + WARM_UP.atMost
     for (let asked = 0; asked < requests && performance.now() < until; asked += WARM_UP.inTurn) {
-      await steadily(Math.min(WARM_UP.inTurn, requests - asked), page, 2_000_000 + asked)
+      await askFor(page, clientsOf(port), Math.min(WARM_UP.inTurn, requests - asked))
     }
-    if (requests > 0) await new Promise((resolve) => setTimeout(resolve, WARM_UP.rest))
   },
   /** Posts to one path for each user, and answers the cookie of each. */
-  async cookies({ users, path, cookies }) {
-    const [client] = open.clients
+  async cookies({ port, users, path, cookies }) {
+    const [client] = clientsOf(port)
     const all = []
     for (const [at, user] of users.entries()) {
       const headers = headersWith(cookies?.[at])
@@ -68,7 +90,22 @@ answers({
     }
     return all
   },
+  /** Closes the connections to a server. */
+  leave: ({ port }) => leave(port),
 })
+
+async function leave(port) {
+  const clients = servers.get(port) ?? []
+  servers.delete(port)
+  await Promise.all(clients.map((client) => client.destroy()))
+}
+
+/** @returns {Client[]} */
+function clientsOf(port) {
+  const clients = servers.get(port)
+  if (!clients) throw new Error(`Not connected to port ${port}.`)
+  return clients
+}
 
 /** Answers how to sleep again. */
 function stayAwake() {
@@ -78,15 +115,20 @@ function stayAwake() {
   return () => (isAwake = false)
 }
 
+/** Answers how long each took, in milliseconds. */
+function askFor(page, clients, requests) {
+  return page.together === undefined ? steadily(clients, requests, page) : together(clients, requests, page)
+}
+
 /** Each connection asks again as soon as it has its answer. Each has sessions of its own. */
-async function steadily(requests, page, from = 1_000_000) {
+async function steadily(clients, requests, page) {
   const times = new Float64Array(requests)
   let next = 0
   await Promise.all(
-    open.clients.map(async (client, connection) => {
+    clients.map(async (client, connection) => {
       for (let turn = 0; next < requests; turn++) {
         const count = next++
-        times[count] = await ask(client, page, turn * open.clients.length + connection, count + from)
+        times[count] = await ask(client, page, turn * clients.length + connection)
       }
     }),
   )
@@ -94,22 +136,22 @@ async function steadily(requests, page, from = 1_000_000) {
 }
 
 /** A browser that opens a page with many parts: all are asked for at once, and the next page when all are there. */
-async function together(requests, page) {
+async function together(clients, requests, page) {
   const turns = Math.ceil(requests / page.together)
   const times = new Float64Array(turns)
   for (let turn = 0; turn < turns; turn++) {
     const started = performance.now()
-    await Promise.all(open.clients.slice(0, page.together).map((client) => ask(client, page, turn, turn)))
+    await Promise.all(clients.slice(0, page.together).map((client) => ask(client, page, turn)))
     times[turn] = performance.now() - started
   }
   return times
 }
 
-async function ask(client, { method, path, cookies, bodies, begin, setsCookie }, turn, count) {
+async function ask(client, { method, path, cookies, bodies, begin, setsCookie }, turn) {
   const which = cookies && turn % cookies.length
   const headers = headersWith(cookies?.[which])
   const started = performance.now()
-  const answer = await client.request({ method, path: path.replace('*', String(count)), headers })
+  const answer = await client.request({ method, path: path.replace('*', String(FIRST_USER + asked++)), headers })
   const text = await answer.body.text()
   const taken = performance.now() - started
   const isRight = bodies ? text === bodies[which ?? 0] : text.startsWith(begin)
@@ -125,8 +167,4 @@ function headersWith(cookie) {
 function cookieOf(header) {
   const line = [header].flat().find((each) => each?.startsWith('sessionId='))
   return line?.split(';', 1)[0]
-}
-
-function at(sorted, share) {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
 }

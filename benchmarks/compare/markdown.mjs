@@ -1,6 +1,8 @@
+import { EVERY } from './delay.mjs'
 import { LARGE } from './pages.mjs'
-import { median, quantile, scaleRatio } from './figures.mjs'
+import { atOnePace, median, quantile, scaleRatio } from './figures.mjs'
 import { CONNECTIONS, scenarios } from './scenarios.mjs'
+import { TURNS } from './time.mjs'
 
 /** The results for people. */
 export function markdown(result) {
@@ -8,7 +10,7 @@ export function markdown(result) {
   const sections = [
     `# Sessions side by side`,
     result.isSmoke ? 'A smoke run: it shows that everything runs. **Its figures mean nothing.**' : '',
-    unrestLine(result),
+    quietLine(result),
     '## Goals',
     goals(result.goals),
     '## Where Latchkey takes more',
@@ -16,10 +18,10 @@ export function markdown(result) {
     losses(result.losses),
     '## Processor time of a request over the bare framework',
     '![Reading a session](comparison.svg)',
-    'Microseconds of the server process, median (quartiles) of all rounds; for the bare framework all that it takes.',
+    'Microseconds of the server process, median (quartiles) of all rounds; for the bare framework all that it takes, and between which quartiles another process of the same one seems to cost more.',
     costs(summary, variants),
     '## Throughput and latency',
-    `Requests in a second, and latency in milliseconds (p50 / p99) on ${CONNECTIONS} connections that ask without a pause. For "${scenarios.together.title}" the latency is that of all 20.`,
+    `As measured, at whatever pace the machine had. Requests in a second, and latency in milliseconds (p50 / p99) on ${CONNECTIONS} connections that ask without a pause. For "${scenarios.together.title}" the latency is that of all 20.`,
     speeds(summary, variants),
     '## What a request asks of Redis',
     'Commands, bytes sent and bytes received.',
@@ -38,9 +40,9 @@ export function markdown(result) {
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`
 }
 
-function unrestLine({ unrest, paces, machine }) {
-  const isNoisy = unrest > 1.25 || machine.loadBefore > machine.cores
-  const figures = `Between rounds, the bare framework's figures differed by up to ${percent(unrest - 1)}; a fixed piece of work by up to ${percent(paces - 1)}, for which they are corrected; the load average before the run was ${machine.loadBefore.toFixed(1)} on ${machine.cores} cores.`
+function quietLine({ error, paces, machine }) {
+  const isNoisy = error > 0.1 || machine.loadBefore > machine.cores
+  const figures = `One process of a bare framework, measured against another of the same, seems to cost up to ${percent(error)} of that more or less than it, in the worst quartile of rounds of any scenario; the rows of the bare frameworks below say it for each. The slowest measurement of a bare framework took ${round(paces)} times as long as the fastest, for which processor times are corrected; the load average before the run was ${machine.loadBefore.toFixed(1)} on ${machine.cores} cores.`
   return isNoisy ? `**The machine was not quiet: don't rely on these figures.** ${figures}` : figures
 }
 
@@ -74,7 +76,8 @@ function costs(summary, variants) {
       const figures = summary[name][scenario]
       if (!figures) return 'can’t'
       const { processor, cost, low, high } = figures
-      return isBare ? `**${processor.toFixed(0)}**` : `${cost.toFixed(1)} (${low.toFixed(0)}–${high.toFixed(0)})`
+      const range = `(${low.toFixed(0)} to ${high.toFixed(0)})`
+      return isBare ? `**${processor.toFixed(0)}** ${range}` : `${cost.toFixed(1)} ${range}`
     }),
   ])
   return table(['', ...titles()], cells)
@@ -122,7 +125,8 @@ function network({ added, delayed }) {
   if (delayed.ping.length === 0) return 'Not measured.'
   const cells = Object.entries(added).map(([name, value]) => [name, value.toFixed(2)])
   return `The median latency of a read on one connection, less that of the bare framework, where a round trip to Redis takes 1 ms: half of it
-each way, in a proxy, set so that a PING on a socket takes that long in all (it took ${median(delayed.ping).toFixed(3)} ms).
+each way, in a proxy, set so that a PING on a socket of the server's process takes that long in all (it took ${median(delayed.ping).toFixed(3)} ms). All
+are asked once in ${EVERY} milliseconds. A GET with the client of Redis and nothing else took ${median(delayed.get).toFixed(3)} ms in the same process.
 
 ${table(['', 'added p50, ms'], cells)}`
 }
@@ -141,10 +145,11 @@ ${table(['', 'p50', 'p99', 'longest', 'times'], cells)}`
 
 function scale(measured) {
   if (!measured) return 'Not measured.'
-  const { few, many, bare, figures } = measured
+  const { few, many } = measured
+  const figures = atOnePace(measured.figures)
   const cells = Object.entries({ few, many }).map(([name, count]) => [
     `${count.toLocaleString('en')} sessions`,
-    median(figures[name].map(({ processor }, round) => processor - bare[round])).toFixed(1),
+    median(figures[name].map(({ processor, bare }) => processor - bare)).toFixed(1),
     median(figures[name].map(({ inRedis }) => inRedis)).toFixed(2),
     median(figures[name].map(({ p50 }) => p50)).toFixed(2),
   ])
@@ -157,12 +162,13 @@ function how({ date, command, machine, versions, rounds, requests, warmUp, isPin
   const made = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return `Every variant serves the same pages, with a signed cookie, a session that ends 30 minutes after its last use (\`rolling\`), and four
 keys of data; the large session has ${LARGE.keys} more with ${LARGE.each} characters each. A new id at each sign-in. NODE_ENV is production. Each round
-starts a fresh process for each variant, and reverses their order. In a round, each scenario is asked ${requests} times after a warm-up
-of ${Math.ceil(warmUp / 10)} requests (${warmUp} before the first, so that what is compiled is compiled), by another process on loopback, and every
-answer is checked. That process never sleeps while it measures: otherwise the server would have to wake it with each answer, and a slower
-server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The server has a core of its own; Redis and who asks share another, and take turns there, so latencies with Redis are longer here than over a network. ' : ''}The processor
-time is that of all threads of the server process, without Redis, at one pace: before and after each measurement the same process does a
-fixed piece of work, and what takes longer where that takes longer is not counted. nestjs-session is made for Nest on Express, and brings an older
+starts a fresh process for each variant, and reverses their order. So that what is compiled is compiled, each is first asked to read
+${warmUp} times, for ten seconds at most, and for the rest ${Math.ceil(warmUp / 10)} times each, and ${Math.ceil(warmUp / 10)} times again before a scenario is measured. A scenario is asked ${requests} times, in ${TURNS} parts, in turn
+with as many requests to a process of the bare framework, so that what the machine does meanwhile happens to both. It is another process on
+loopback that asks, and every answer is checked. That process never sleeps while it measures: otherwise the server would have to wake it with each answer, and a slower
+server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The servers have a core of their own; Redis and who asks share another, and take turns there, so latencies with Redis are longer here than over a network. ' : ''}The processor
+time is that of all threads of the server process, without Redis, at one pace: as if the bare framework, which was measured in turn with it, had
+always taken what it took at the median. "empty" is a middleware or a hook that does nothing. nestjs-session is made for Nest on Express, and brings an older
 \`@nestjs/common\` of its own; over Fastify its place is taken by @fastify/session. A cookie holds 4 KiB, so iron-session can't keep the
 large session; and what it keeps can't be ended by the server. The values of each round are in [comparison.json](comparison.json).
 

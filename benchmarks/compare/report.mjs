@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bars } from './bars.mjs'
-import { addedLatency, paces, summarize, unrest } from './figures.mjs'
+import { addedLatency, errorOf, pacesOf, summarize } from './figures.mjs'
 import { goalsOf } from './goals.mjs'
 import { lossesOf } from './losses.mjs'
 import { markdown } from './markdown.mjs'
@@ -9,11 +9,12 @@ import { markdown } from './markdown.mjs'
 /** Says what the measurements mean, prints it, and keeps it in a folder with all of them. */
 export function write(folder, measured) {
   const { variants, figures, delayed } = measured
+  const summary = summarize(figures, variants)
   const drawn = {
     ...measured,
-    summary: summarize(figures, variants),
-    unrest: unrest(figures, variants),
-    paces: paces(figures),
+    summary,
+    error: errorOf(summary, variants),
+    paces: pacesOf(figures, variants),
     added: addedLatency(delayed, variants),
   }
   const result = { ...drawn, goals: goalsOf(drawn), losses: lossesOf(drawn) }

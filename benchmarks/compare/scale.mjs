@@ -1,18 +1,19 @@
 import { fill } from '../load-sessions/fill.mjs'
 import { startRedis } from '../load-sessions/redis.mjs'
-import { serve } from './serve.mjs'
-import { time } from './time.mjs'
+import { withBare } from './bare.mjs'
+import { withServed } from './serve.mjs'
+import { awake, ready, time, warm } from './time.mjs'
 
 /**
  * What reading a session costs where there are few, and where there are many: two servers on a Redis each, in turn with
  * the bare framework.
  *
  * @param {import('./ground.mjs').Ground} ground
- * @param {{ bare: import('./variants.mjs').Variant, variant: import('./variants.mjs').Variant }} which
+ * @param {import('./variants.mjs').Variant} variant
  */
-export async function measureScale(ground, { bare, variant }, { few, many, rounds, requests, warmUp, say }) {
+export async function measureScale(ground, variant, { few, many, rounds, requests, warmUp, say }) {
+  const { load } = ground
   const grounds = []
-  const bareFigures = []
   const figures = { few: [], many: [] }
   try {
     for (const [name, count] of Object.entries({ few, many })) {
@@ -21,49 +22,51 @@ export async function measureScale(ground, { bare, variant }, { few, many, round
       grounds.push({ name, redis })
       await fill(redis, count)
     }
-    for (let round = 0; round < rounds; round++) {
-      say(`few and many sessions, round ${round + 1} of ${rounds}`)
-      bareFigures.push((await measure(bare, {})).processor)
-      for (const { name, redis } of round % 2 === 0 ? grounds : grounds.toReversed()) {
-        figures[name].push(await measure(variant, { redisUrl: redis.url }, redis))
+    await withBare(load, [variant.platform], { names: ['read'], warmUp }, async ({ [variant.platform]: bare }) => {
+      for (let round = 0; round < rounds; round++) {
+        say(`few and many sessions, round ${round + 1} of ${rounds}`)
+        for (const { name, redis } of round % 2 === 0 ? grounds : grounds.toReversed())
+          figures[name].push(await measure(bare, redis))
       }
-    }
+    })
   } finally {
     for (const { redis } of grounds) await redis.close()
   }
-  return { few, many, bare: bareFigures, figures }
+  return { few, many, figures }
 
-  async function measure(which, settings, redis) {
-    const served = await serve(which, settings)
-    const inRedis = redis && processorOf(redis.client)
-    /** Asks Redis at the same moments as the server. */
-    const both = {
-      ...served,
-      async ask(name, question, patience) {
-        await inRedis?.[name]?.()
-        return served.ask(name, question, patience)
-      },
-    }
-    try {
-      const { read } = await time(both, ground.load, which, { names: ['read'], requests, warmUp })
-      return { ...read, inRedis: inRedis?.spent() / requests }
-    } finally {
-      await served.close()
-    }
+  function measure(bare, redis) {
+    return withServed(load, variant, { redisUrl: redis.url }, async (served) => {
+      const asked = await ready(load, served, variant, undefined)
+      await warm(load, asked, { names: ['read'], warmUp })
+      await awake(load, bare, { warmUp })
+      const inRedis = processorOf(redis.client)
+      /** Asks Redis at the same moments as the server. */
+      const withRedis = {
+        ...served,
+        async ask(name, question, patience) {
+          if (name === 'mark') await inRedis.mark()
+          return served.ask(name, question, patience)
+        },
+      }
+      const both = { asked: { ...asked, served: withRedis }, bare }
+      const read = await time(load, both, 'read', { requests, warmUp })
+      return { ...read, inRedis: inRedis.spent() / read.made }
+    })
   }
 }
 
-/** The time that Redis itself spends on commands, in microseconds, between `begin` and `end`. */
+/** The time that Redis itself spends on commands, in microseconds, from one mark to the next. */
 function processorOf(client) {
-  let spent = 0
+  const marks = []
   return {
-    begin: () => client.configResetStat(),
-    async end() {
+    async mark() {
       const info = await client.info('commandstats')
+      let spent = 0
       for (const [, name, usec] of info.matchAll(/cmdstat_([^:]+):calls=\d+,usec=(\d+)/g)) {
         if (!/^(config|info)/.test(name)) spent += Number(usec)
       }
+      marks.push(spent)
     },
-    spent: () => spent,
+    spent: () => marks.at(-1) - marks.at(-2),
   }
 }

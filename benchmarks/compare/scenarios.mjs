@@ -2,7 +2,7 @@ import { readBody } from './pages.mjs'
 
 /**
  * What is asked of every variant. `uses` says whose sessions the requests bring: `small` ones, `large` ones, or none.
- * The last one adds sessions, so it comes last.
+ * The last one adds sessions.
  */
 export const scenarios = {
   read: { title: 'read a session', method: 'GET', path: '/read', uses: 'small' },
@@ -29,14 +29,14 @@ export function scenariosOf(variant) {
  *
  * @param {import('./child.mjs').Child} load - connected to the variant's server
  */
-export async function pagesOf(load, variant, { small, large } = SESSIONS) {
+export async function pagesOf(load, { port }, variant, { small, large } = SESSIONS) {
   const users = { small: numbers(1, small), large: numbers(small + 1, large) }
-  const cookies = { small: await signedIn(load, variant, users.small), large: undefined }
+  const cookies = { small: await signedIn(load, port, variant, users.small), large: undefined }
   if (variant.holdsLarge) {
-    const fresh = await signedIn(load, variant, users.large)
-    cookies.large = variant.isBare
+    const fresh = await signedIn(load, port, variant, users.large)
+    cookies.large = !variant.hasSessions
       ? fresh
-      : await load.ask('cookies', { users: users.large, path: '/fill', cookies: fresh })
+      : await load.ask('cookies', { port, users: users.large, path: '/fill', cookies: fresh })
   }
   const pages = {}
   for (const name of scenariosOf(variant)) {
@@ -50,21 +50,21 @@ export async function pagesOf(load, variant, { small, large } = SESSIONS) {
       bodies,
       begin,
       together,
-      setsCookie: setsCookie && !variant.isBare,
+      setsCookie: setsCookie && variant.hasSessions,
     }
   }
   return pages
 }
 
-async function signedIn(load, { isBare }, users) {
-  const cookies = await load.ask('cookies', { users, path: '/sign-in/*' })
+async function signedIn(load, port, { hasSessions }, users) {
+  const cookies = await load.ask('cookies', { port, users, path: '/sign-in/*' })
   // The bare framework reads none; its requests are as long as the others.
-  return isBare ? users.map((user) => `sessionId=s%3A${String(user).padStart(76, 'x')}`) : cookies
+  return hasSessions ? cookies : users.map((user) => `sessionId=s%3A${String(user).padStart(76, 'x')}`)
 }
 
-function bodiesOf({ isBare }, users) {
+function bodiesOf({ hasSessions }, users) {
   if (!users) return [readBody(undefined)]
-  return users.map((user) => readBody(isBare ? 1 : user))
+  return users.map((user) => readBody(hasSessions ? user : 1))
 }
 
 function numbers(from, count) {

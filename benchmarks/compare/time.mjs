@@ -1,41 +1,118 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { quantile } from './figures.mjs'
 import { CONNECTIONS, pagesOf } from './scenarios.mjs'
+
+/** In how many turns a server and the bare framework are asked, one after the other. */
+export const TURNS = 8
+
+/** What a server has begun to compile is left so much time, in milliseconds. */
+const REST = 300
 
 /**
  * What a measurement found: processor time of the server's process for one request, in microseconds, and the part of it
- * that is not spent in the system; requests in a second; latency in milliseconds; and what a fixed piece of work took in the same
- * process before and after, in microseconds.
+ * that is not spent in the system; that of the bare framework at the same time; requests in a second; latency in milliseconds; and how
+ * many requests were made.
  *
- * @typedef {{ processor: number, user: number, throughput: number, p50: number, p99: number, work: number }} Figures
+ * @typedef {{ processor: number, user: number, bare: number, throughput: number, p50: number, p99: number, made: number }} Figures
  */
 
 /**
- * Measures scenarios of a variant that is served, after a warm-up of each, because at first most of the time goes into compiling,
- * which a server does once. `warmUp` is the number of requests of the first; the others have a tenth of it.
+ * A server, and what to ask it, scenario by scenario.
  *
- * @param {import('./serve.mjs').Served} served
- * @param {import('./child.mjs').Child} load
- * @returns {Promise<Record<string, Figures>>}
+ * @typedef {{ served: import('./serve.mjs').Served, pages: Record<string, any> }} Asked
  */
-export async function time(served, load, variant, { names, requests, warmUp, sessions = undefined }) {
+
+/**
+ * Connects to a server and signs users in.
+ *
+ * @param {import('./child.mjs').Child} load
+ * @param {import('./serve.mjs').Served} served
+ * @returns {Promise<Asked>}
+ */
+export async function ready(load, served, variant, sessions) {
   await load.ask('connect', { port: served.port, connections: CONNECTIONS })
-  const pages = await pagesOf(load, variant, sessions)
-  /** @type {Record<string, Figures>} */
-  const figures = {}
-  for (const [at, name] of names.entries()) {
-    // The first one also warms up what all have in common.
-    await load.ask('warm', { requests: at === 0 ? warmUp : Math.ceil(warmUp / 10), page: pages[name] })
-    const begin = await served.ask('begin')
-    const { seconds, p50, p99, requests: made } = await load.ask('run', { requests, page: pages[name], sleeps: false })
-    const end = await served.ask('end')
-    const spent = (of) => (end[of] - begin[of]) / made
-    figures[name] = {
-      processor: spent('processor'),
-      user: spent('user'),
-      throughput: made / seconds,
-      p50,
-      p99,
-      work: (begin.work + end.work) / 2,
-    }
+  return { served, pages: await pagesOf(load, served, variant, sessions) }
+}
+
+/**
+ * Asks without measuring, because at first most of the time goes into compiling, which a server does once. The first scenario warms up
+ * what all have in common; the others are asked a tenth as often.
+ *
+ * @param {import('./child.mjs').Child} load
+ * @param {Asked} asked
+ * @param {{ names?: string[], warmUp: number }} how - of which scenarios, all unless they are named, and how often the first one is asked
+ */
+export async function warm(load, asked, how) {
+  const { names = Object.keys(asked.pages), warmUp } = how
+  for (const [at, name] of names.entries()) await askTo(load, asked, name, at === 0 ? warmUp : tenth(warmUp))
+  if (warmUp > 0) await wait(REST)
+}
+
+/**
+ * Asks a server that was warm before and had nothing to do since. It takes some thousand requests to be as fast as it was.
+ *
+ * @param {import('./child.mjs').Child} load
+ * @param {Asked} asked
+ * @param {{ warmUp: number }} how
+ */
+export async function awake(load, asked, { warmUp }) {
+  await askTo(load, asked, 'read', Math.ceil(warmUp / 2))
+}
+
+/**
+ * Measures a scenario of a server in turn with the bare framework, so that whatever the machine does meanwhile happens to both.
+ * Before that it is asked of both a tenth as often as they were warmed up, so that the garbage of something else is gone.
+ *
+ * @param {import('./child.mjs').Child} load
+ * @param {{ asked: Asked, bare: Asked }} both - which are warmed up
+ * @param {string} name - of the scenario
+ * @param {{ requests: number, warmUp: number }} how
+ * @returns {Promise<Figures>}
+ */
+export async function time(load, both, name, { requests, warmUp }) {
+  const servers = [both.bare, both.asked]
+  const runs = new Map(servers.map((each) => [each, []]))
+  for (const each of servers) await askTo(load, each, name, tenth(warmUp))
+  // What a server does for its requests in the background it may do while the other one is asked.
+  const begin = await Promise.all(servers.map(({ served }) => served.ask('mark')))
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const each of turn % 2 === 0 ? servers : servers.toReversed())
+      runs.get(each).push(await run(load, each, name, Math.ceil(requests / TURNS)))
   }
-  return figures
+  const end = await Promise.all(servers.map(({ served }) => served.ask('mark')))
+  const [bare, asked] = servers.map((each, at) => {
+    const made = sum(runs.get(each), 'made')
+    const spent = (/** @type {string} */ what) => (end[at][what] - begin[at][what]) / made
+    return { made, processor: spent('processor'), user: spent('user') }
+  })
+  const times = runs.get(both.asked).flatMap((each) => each.times)
+  return {
+    ...asked,
+    bare: bare.processor,
+    throughput: asked.made / sum(runs.get(both.asked), 'seconds'),
+    p50: quantile(times, 0.5),
+    p99: quantile(times, 0.99),
+  }
+}
+
+/**
+ * Makes some requests without a pause.
+ *
+ * @param {import('./child.mjs').Child} load
+ * @param {Asked} asked
+ * @returns {Promise<{ made: number, seconds: number, times: number[] }>} how many, and how long all and each of them took, the latter in
+ *   milliseconds
+ */
+export function run(load, asked, name, requests) {
+  return load.ask('run', { port: asked.served.port, requests, page: asked.pages[name], sleeps: false })
+}
+
+async function askTo(load, { served, pages }, name, requests) {
+  await load.ask('warm', { port: served.port, requests, page: pages[name] })
+}
+
+const tenth = (/** @type {number} */ warmUp) => Math.ceil(warmUp / 10)
+
+function sum(runs, what) {
+  return runs.reduce((all, each) => all + each[what], 0)
 }

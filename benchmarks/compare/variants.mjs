@@ -30,19 +30,18 @@ const THEIRS = ['memory', 'redis']
 
 /**
  * @typedef {{ name: string, platform: string, library: string, store: string, usesRedis: boolean, isBare: boolean,
- *   holdsLarge: boolean }} Variant
+ *   hasSessions: boolean, holdsLarge: boolean }} Variant
  */
 
 /** @type {Variant[]} */
 export const variants = platforms.flatMap((on) => [
   variant(on, 'bare', 'none'),
+  // What a middleware or a hook costs that does nothing.
+  variant(on, 'empty', 'none'),
   ...OURS.map((store) => variant(on, 'latchkey', store)),
   ...THEIRS.map((store) => variant(on, peers[on], store)),
   variant(on, 'iron-session', 'none'),
 ])
-
-/** What a middleware or a hook costs that does nothing. Part of the profile, not of the comparison. */
-export const empty = ['express', 'fastify'].map((on) => variant(on, 'empty', 'none'))
 
 export function nameOf(on, libraryName, store) {
   return store === 'none' ? `${on} ${libraryName}` : `${on} ${libraryName} ${store}`
@@ -56,6 +55,7 @@ function variant(on, libraryName, store) {
     store,
     usesRedis: store.startsWith('redis'),
     isBare: libraryName === 'bare',
+    hasSessions: libraryName !== 'bare' && libraryName !== 'empty',
     // A cookie holds 4 KiB.
     holdsLarge: libraryName !== 'iron-session',
   }
@@ -76,7 +76,7 @@ export function chosen(only, isThere = (/** @type {Variant} */ _variant) => true
 
 /** Opens the app of a variant in this process. */
 export async function openApp(name, settings) {
-  const found = [...variants, ...empty].find((each) => each.name === name)
+  const found = variants.find((each) => each.name === name)
   if (!found) throw new Error(`There is no variant "${name}".`)
   const [open, used] = [await platform[found.platform](), await library[found.library]()]
   return open(used, { ...settings, store: found.store })

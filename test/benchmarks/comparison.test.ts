@@ -37,6 +37,28 @@ describe('the network to Redis', { timeout: 60_000 }, () => {
 })
 
 describe('what is said of the figures', () => {
+  const variants = ['bare', 'latchkey memory'].map((what) => ({
+    name: `fastify ${what}`,
+    platform: 'fastify',
+    isBare: what === 'bare',
+  }))
+  const round = (processor: number, bare: number) => ({ processor, bare, throughput: 1, p50: 1, p99: 1 })
+  const measured = {
+    'fastify bare': { read: [round(100, 100), round(204, 200)] },
+    'fastify latchkey memory': { read: [round(150, 100), round(300, 200)] },
+  }
+
+  test('a cost is what it would be if the bare framework had always taken as long as at the median', async () => {
+    const { summarize } = await load('figures')
+    const { read } = summarize(measured, variants)['fastify latchkey memory']!
+    expect(read).toMatchObject({ cost: 75, processor: 225 })
+  })
+
+  test('the error is what the bare framework seems to cost over itself in a bad round', async () => {
+    const { summarize, errorOf } = await load('figures')
+    expect(errorOf(summarize(measured, variants), variants)).toBeCloseTo(2.25 / 151.5)
+  })
+
   test('a cost that the other has lost in the noise meets no goal and misses none', async () => {
     const { goalsOf } = await load('goals')
     const goal = (cost: number) => {

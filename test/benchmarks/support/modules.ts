@@ -6,7 +6,14 @@ export interface Exports {
   startServer(): Promise<{ readonly port: number; stop(): Promise<void> }>
   readonly RespCounter: new () => { readonly commands: number; take(chunk: Buffer): void }
   goalsOf(measured: object): readonly { readonly measured: number; readonly isMet?: boolean }[]
+  summarize(measured: object, variants: readonly object[]): Readonly<Record<string, { readonly read: Cost }>>
+  errorOf(summary: object, variants: readonly object[]): number
   lossesOf(measured: object): readonly unknown[]
+}
+
+interface Cost {
+  readonly cost: number
+  readonly processor: number
 }
 
 interface Child {
