@@ -1,12 +1,12 @@
 // Latchkey beside what people use today, and beside the bare framework.
 //
-//   node benchmarks/compare.mjs [--rounds 7] [--requests 2000] [--warm-up 20000] [--only PART,PART] [--many 1000000] [--out benchmarks/results]
+//   node benchmarks/compare.mjs [--rounds 7] [--requests 2000] [--warm-up 30000] [--only PART,PART] [--many 1000000] [--out benchmarks/results]
 //   node benchmarks/compare.mjs --smoke [--only PART,PART]
 //
 // Checks first that every variant does what is measured, then measures. Writes comparison.json, comparison.md and
 // comparison.svg to OUT. ONLY takes the variants with one of these parts in their names, such as "express latchkey" or
 // "nest-", and the bare frameworks of them. MANY is the number of sessions among which reading one is compared with 1,000; 0 leaves that out.
-// WARM-UP is how often a server is asked before it is measured, for ten seconds at most, and a tenth as often for each scenario.
+// WARM-UP is how often a server is asked to read before it is measured, for 15 seconds at most.
 // SMOKE shows that everything runs, with a few requests of each kind.
 //
 // BENCH_NODE_OPTIONS gives the servers options of Node, such as "--cpu-prof --cpu-prof-dir=profiles".
@@ -36,7 +36,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
     requests: { type: 'string', default: '2000' },
-    'warm-up': { type: 'string', default: '20000' },
+    'warm-up': { type: 'string', default: '30000' },
     only: { type: 'string', default: '' },
     many: { type: 'string', default: '1000000' },
     smoke: { type: 'boolean', default: false },
@@ -128,7 +128,7 @@ async function compare() {
       say,
     }),
     signOut: await forEach('signing out', ended, (variant) => measureSignOut(ground, variant, extent.times)),
-    scale: await scale(looked),
+    scale: await scale(variants),
   }
 }
 
@@ -160,7 +160,7 @@ async function forEach(what, variants, work) {
 }
 
 async function scale(variants) {
-  const variant = variants.find(({ name }) => name === 'express latchkey redis')
+  const variant = variants.find(({ name }) => name === 'fastify latchkey redis')
   if (!variant || extent.many === 0) return undefined
   return measureScale(ground, variant, { ...extent, say })
 }

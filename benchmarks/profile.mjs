@@ -1,6 +1,6 @@
 // What the processor time of a session goes into, as Node's profiler sees it.
 //
-//   node benchmarks/profile.mjs [--requests 20000] [--warm-up 20000] [--out benchmarks/results]
+//   node benchmarks/profile.mjs [--requests 20000] [--warm-up 30000] [--out benchmarks/results]
 //
 // Serves the bare framework, a middleware that does nothing, Latchkey, and what people use today, each from a fresh process, and
 // asks for a page with a session and for one without a cookie. Prints what the time goes into, and writes it to OUT as
@@ -34,7 +34,7 @@ const PACE = 2000
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '20000' },
-    'warm-up': { type: 'string', default: '20000' },
+    'warm-up': { type: 'string', default: '30000' },
     out: { type: 'string', default: fileURLToPath(new URL('./results', import.meta.url)) },
   },
 })

@@ -6,19 +6,13 @@ import { ready, warm } from './time.mjs'
 /** How long a round trip to Redis takes, in milliseconds. */
 export const ROUND_TRIP = 1
 
-/** The time from one request to the next, in milliseconds: long enough for all of them to be answered in. */
-export const EVERY = 5
-
-/** How many requests are made at that pace before it is measured. */
-const FIRST = 50
-
 /** How often the length of the network is set, each time by what was wrong with it. */
 const LENGTHENINGS = 3
 
 /**
- * The latency of reading a session, asked for on one connection now and then, where a round trip to Redis takes a millisecond: as a
- * PING of the server's process sees it, made as seldom, so without the part that the proxy and Redis take anyway. `get` is what a GET
- * takes there with the client of Redis.
+ * The latency of reading a session, asked for on one connection, where a round trip to Redis takes a millisecond: as a
+ * PING of the server's process sees it, so without the part that the proxy and Redis take anyway. `get` is what a GET takes there with
+ * the client of Redis.
  *
  * @param {import('./ground.mjs').Ground} ground
  * @returns {Promise<{ ping: number[], get: number[], latency: Record<string, number[]> }>} medians in milliseconds
@@ -34,15 +28,13 @@ export async function measureDelayed(ground, variants, { rounds, requests, warmU
       await ground.with(variant, { throughProxy: true }, (settings) =>
         withServed(load, variant, settings, async (served) => {
           const asked = await ready(load, served, variant, { small: CONNECTIONS, large: 1 })
-          await warm(load, asked, { names: ['read'], warmUp: Math.ceil(warmUp / 2) })
+          await warm(load, asked, { names: ['read'], warmUp: Math.ceil(warmUp / 3) })
           if (variant.usesRedis) {
             ping.push(await lengthen(ground, served))
-            get.push(await served.ask('get', { port, every: EVERY }))
+            get.push(await served.ask('get', { port }))
           }
-          const now = { port: served.port, page: asked.pages.read, every: EVERY }
-          // The first ones find a server that has just been busy, or has done nothing.
-          await load.ask('pace', { ...now, requests: FIRST })
-          const { times } = await load.ask('pace', { ...now, requests })
+          await load.ask('connect', { port: served.port, connections: 1 })
+          const { times } = await load.ask('run', { port: served.port, requests, page: asked.pages.read })
           latency[variant.name].push(median(times))
           await proxy.ask('delay', { roundTrip: 0 })
         }),
@@ -54,12 +46,12 @@ export async function measureDelayed(ground, variants, { rounds, requests, warmU
 
 /** Makes the network so long that a PING of the server's process takes what it should. Answers what it takes then. */
 async function lengthen({ proxy, proxyPort }, served) {
-  let [delay, took] = [0, await served.ask('ping', { port: proxyPort, every: EVERY })]
+  let [delay, took] = [0, await served.ask('ping', { port: proxyPort })]
   // What a wait adds to itself shows only once there is one.
   for (let time = 0; time < LENGTHENINGS; time++) {
     delay = Math.max(0, delay + ROUND_TRIP - took)
     await proxy.ask('delay', { roundTrip: delay })
-    took = await served.ask('ping', { port: proxyPort, every: EVERY })
+    took = await served.ask('ping', { port: proxyPort })
   }
   return took
 }

@@ -1,5 +1,4 @@
 // Asks pages over connections that stay open, one request at a time on each, and checks every answer.
-import { setTimeout as wait } from 'node:timers/promises'
 import { Client } from 'undici'
 import { answers } from './child.mjs'
 
@@ -17,7 +16,7 @@ let asked = 0
 const DEADLINE = 20_000
 
 /** A warm-up: how many requests there are between two looks at the clock; milliseconds. */
-const WARM_UP = { inTurn: 256, atMost: 10_000 }
+const WARM_UP = { inTurn: 256, atMost: 15_000 }
 
 /**
  * The connections to each server, by its port.
@@ -50,17 +49,6 @@ answers({
     } finally {
       rest?.()
     }
-  },
-  /** Asks on one connection, with so many milliseconds from one request to the next, and sleeps meanwhile. */
-  async pace({ port, requests, page, every }) {
-    const [client] = clientsOf(port)
-    const times = []
-    for (let turn = 0; turn < requests; turn++) {
-      const rested = wait(every)
-      times.push(await ask(client, page, turn))
-      await rested
-    }
-    return { times }
   },
   /** Asks so often, but for a while at most. */
   async warm({ port, requests, page }) {

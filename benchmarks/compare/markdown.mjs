@@ -1,8 +1,7 @@
-import { EVERY } from './delay.mjs'
 import { LARGE } from './pages.mjs'
 import { atOnePace, median, quantile, scaleRatio } from './figures.mjs'
 import { CONNECTIONS, scenarios } from './scenarios.mjs'
-import { TURNS } from './time.mjs'
+import { shareOf, TURNS } from './time.mjs'
 
 /** The results for people. */
 export function markdown(result) {
@@ -125,8 +124,8 @@ function network({ added, delayed }) {
   if (delayed.ping.length === 0) return 'Not measured.'
   const cells = Object.entries(added).map(([name, value]) => [name, value.toFixed(2)])
   return `The median latency of a read on one connection, less that of the bare framework, where a round trip to Redis takes 1 ms: half of it
-each way, in a proxy, set so that a PING on a socket of the server's process takes that long in all (it took ${median(delayed.ping).toFixed(3)} ms). All
-are asked once in ${EVERY} milliseconds. A GET with the client of Redis and nothing else took ${median(delayed.get).toFixed(3)} ms in the same process.
+each way, in a proxy, set so that a PING on a socket of the server's process takes that long in all (it took ${median(delayed.ping).toFixed(3)} ms). A
+GET with the client of Redis and nothing else took ${median(delayed.get).toFixed(3)} ms in the same process.
 
 ${table(['', 'added p50, ms'], cells)}`
 }
@@ -153,7 +152,7 @@ function scale(measured) {
     median(figures[name].map(({ inRedis }) => inRedis)).toFixed(2),
     median(figures[name].map(({ p50 }) => p50)).toFixed(2),
   ])
-  return `Reading a session on Express and Redis. In all ${round(scaleRatio(measured))} times as much.
+  return `Reading a session on Fastify, whose figures are the steadiest, and Redis. In all ${round(scaleRatio(measured))} times as much.
 
 ${table(['', 'server over bare, µs', 'Redis itself, µs', 'p50, ms'], cells)}`
 }
@@ -162,8 +161,8 @@ function how({ date, command, machine, versions, rounds, requests, warmUp, isPin
   const made = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return `Every variant serves the same pages, with a signed cookie, a session that ends 30 minutes after its last use (\`rolling\`), and four
 keys of data; the large session has ${LARGE.keys} more with ${LARGE.each} characters each. A new id at each sign-in. NODE_ENV is production. Each round
-starts a fresh process for each variant, and reverses their order. So that what is compiled is compiled, each is first asked to read
-${warmUp} times, for ten seconds at most, and for the rest ${Math.ceil(warmUp / 10)} times each, and ${Math.ceil(warmUp / 10)} times again before a scenario is measured. A scenario is asked ${requests} times, in ${TURNS} parts, in turn
+starts a fresh process for each variant, and reverses their order. So that what is compiled is compiled, each is first asked for every scenario,
+to read ${warmUp} times, for 15 seconds at most, and for the rest ${shareOf(warmUp)} times each. A scenario is asked ${requests} times without being measured, and as often again, in ${TURNS} parts, in turn
 with as many requests to a process of the bare framework, so that what the machine does meanwhile happens to both. It is another process on
 loopback that asks, and every answer is checked. That process never sleeps while it measures: otherwise the server would have to wake it with each answer, and a slower
 server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The servers have a core of their own; Redis and who asks share another, and take turns there, so latencies with Redis are longer here than over a network. ' : ''}The processor

@@ -26,7 +26,7 @@ export async function measureRounds(ground, variants, { rounds, requests, warmUp
             await warm(load, asked, { warmUp })
             await awake(load, bare, { warmUp })
             for (const name of scenariosOf(variant))
-              (all[variant.name][name] ??= []).push(await time(load, { asked, bare }, name, { requests, warmUp }))
+              (all[variant.name][name] ??= []).push(await time(load, { asked, bare }, name, requests))
           }),
         )
       }

@@ -49,7 +49,7 @@ export async function measureScale(ground, variant, { few, many, rounds, request
         },
       }
       const both = { asked: { ...asked, served: withRedis }, bare }
-      const read = await time(load, both, 'read', { requests, warmUp })
+      const read = await time(load, both, 'read', requests)
       return { ...read, inRedis: inRedis.spent() / read.made }
     })
   }

@@ -35,17 +35,22 @@ export async function ready(load, served, variant, sessions) {
 }
 
 /**
- * Asks without measuring, because at first most of the time goes into compiling, which a server does once. The first scenario warms up
- * what all have in common; the others are asked a tenth as often.
+ * Asks without measuring, because at first most of the time goes into compiling, which a server does once. The scenario that is measured
+ * first is asked last, and much more often than the others: what those leave behind, such as sessions and garbage, is not its own.
  *
  * @param {import('./child.mjs').Child} load
  * @param {Asked} asked
- * @param {{ names?: string[], warmUp: number }} how - of which scenarios, all unless they are named, and how often the first one is asked
+ * @param {{ names?: string[], warmUp: number }} how - of which scenarios, all unless they are named, and how often the first one of them is asked
  */
 export async function warm(load, asked, how) {
   const { names = Object.keys(asked.pages), warmUp } = how
-  for (const [at, name] of names.entries()) await askTo(load, asked, name, at === 0 ? warmUp : tenth(warmUp))
+  for (const name of names.toReversed()) await askTo(load, asked, name, name === names[0] ? warmUp : shareOf(warmUp))
   if (warmUp > 0) await wait(REST)
+}
+
+/** How often each of the scenarios is asked that are not measured first, where that one is asked so often. */
+export function shareOf(warmUp) {
+  return Math.ceil(warmUp / 30)
 }
 
 /**
@@ -56,29 +61,26 @@ export async function warm(load, asked, how) {
  * @param {{ warmUp: number }} how
  */
 export async function awake(load, asked, { warmUp }) {
-  await askTo(load, asked, 'read', Math.ceil(warmUp / 2))
+  await askTo(load, asked, 'read', Math.ceil(warmUp / 6))
 }
 
 /**
  * Measures a scenario of a server in turn with the bare framework, so that whatever the machine does meanwhile happens to both.
- * Before that it is asked of both a tenth as often as they were warmed up, so that the garbage of something else is gone.
+ * Before that they are asked as often without being measured: after something else, or after another rhythm, a server collects
+ * garbage that is not the scenario's.
  *
  * @param {import('./child.mjs').Child} load
  * @param {{ asked: Asked, bare: Asked }} both - which are warmed up
  * @param {string} name - of the scenario
- * @param {{ requests: number, warmUp: number }} how
+ * @param {number} requests - how many are measured
  * @returns {Promise<Figures>}
  */
-export async function time(load, both, name, { requests, warmUp }) {
+export async function time(load, both, name, requests) {
   const servers = [both.bare, both.asked]
-  const runs = new Map(servers.map((each) => [each, []]))
-  for (const each of servers) await askTo(load, each, name, tenth(warmUp))
+  await inTurn(load, servers, name, requests)
   // What a server does for its requests in the background it may do while the other one is asked.
   const begin = await Promise.all(servers.map(({ served }) => served.ask('mark')))
-  for (let turn = 0; turn < TURNS; turn++) {
-    for (const each of turn % 2 === 0 ? servers : servers.toReversed())
-      runs.get(each).push(await run(load, each, name, Math.ceil(requests / TURNS)))
-  }
+  const runs = await inTurn(load, servers, name, requests)
   const end = await Promise.all(servers.map(({ served }) => served.ask('mark')))
   const [bare, asked] = servers.map((each, at) => {
     const made = sum(runs.get(each), 'made')
@@ -96,6 +98,21 @@ export async function time(load, both, name, { requests, warmUp }) {
 }
 
 /**
+ * Asks servers in turn, a part of the requests each time.
+ *
+ * @param {Asked[]} servers
+ * @returns {Promise<Map<Asked, Awaited<ReturnType<typeof run>>[]>>} what they answered
+ */
+async function inTurn(load, servers, name, requests) {
+  const runs = new Map(servers.map((each) => [each, []]))
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const each of turn % 2 === 0 ? servers : servers.toReversed())
+      runs.get(each).push(await run(load, each, name, Math.ceil(requests / TURNS)))
+  }
+  return runs
+}
+
+/**
  * Makes some requests without a pause.
  *
  * @param {import('./child.mjs').Child} load
@@ -110,8 +127,6 @@ export function run(load, asked, name, requests) {
 async function askTo(load, { served, pages }, name, requests) {
   await load.ask('warm', { port: served.port, requests, page: pages[name] })
 }
-
-const tenth = (/** @type {number} */ warmUp) => Math.ceil(warmUp / 10)
 
 function sum(runs, what) {
   return runs.reduce((all, each) => all + each[what], 0)

@@ -1,26 +1,23 @@
 import { connect } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { median } from './figures.mjs'
 
 /** How many of a kind make a measurement. */
-const TIMES = 100
+const TIMES = 300
 
 /** As long as a session's. */
 const RECORD = 'x'.repeat(200)
 
-/** @typedef {{ port: number, every: number }} Where - the port of Redis on loopback, and the milliseconds from one to the next */
-
 /**
  * What a PING to Redis takes over a socket of its own: the median, in milliseconds.
  *
- * @param {Where} where
+ * @param {{ port: number }} where - on loopback
  */
-export async function pingTime({ port, every }) {
+export async function pingTime({ port }) {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   try {
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-    return await timeOf(every, async () => {
+    return await timeOf(async () => {
       const answered = new Promise((resolve, reject) => socket.once('data', resolve).once('close', reject))
       socket.write('*1\r\n$4\r\nPING\r\n')
       await answered
@@ -34,28 +31,26 @@ export async function pingTime({ port, every }) {
 /**
  * What a GET of something as long as a session takes with the client of Redis, and nothing else: the median, in milliseconds.
  *
- * @param {Where} where
+ * @param {{ port: number }} where - on loopback
  */
-export async function getTime({ port, every }) {
+export async function getTime({ port }) {
   const client = createClient({ url: `redis://127.0.0.1:${port}` })
   client.on('error', () => {})
   await client.connect()
   try {
     await client.set('record', RECORD)
-    return await timeOf(every, () => client.get('record'))
+    return await timeOf(() => client.get('record'))
   } finally {
     client.destroy()
   }
 }
 
-async function timeOf(every, work) {
+async function timeOf(work) {
   const times = []
   for (let count = 0; count < TIMES; count++) {
-    const rested = wait(every)
     const started = performance.now()
     await work()
     times.push(performance.now() - started)
-    await rested
   }
   return median(times)
 }
