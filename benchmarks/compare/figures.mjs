@@ -77,9 +77,13 @@ export function addedLatency({ latency }, variants) {
   )
 }
 
-/** What a read costs where there are many sessions, over what it costs where there are few, Redis's own part included. */
+/**
+ * What a read costs where there are many sessions, over what it costs where there are few, Redis's own part included. NaN where either
+ * is lost in the noise.
+ */
 export function scaleRatio({ figures }) {
-  return median(atOnePace(figures).many.map(costOf)) / median(atOnePace(figures).few.map(costOf))
+  const { few, many } = mapped(atOnePace(figures), (rounds) => median(rounds.map(costOf)))
+  return few > 0 && many >= 0 ? many / few : NaN
 }
 
 /** The rounds of few and of many sessions, as if the bare framework had always taken what it took at the median. */

@@ -81,8 +81,8 @@ function row(what, limit, measured, detail = '', show = (value) => String(value)
 
 function ratio(ours, theirs) {
   if (ours === undefined || theirs === undefined) return undefined
-  // Nothing can be said against a cost that is lost in the noise.
-  return theirs > 0 ? ours / theirs : NaN
+  // Nothing can be said of a cost that is lost in the noise, nor against one.
+  return theirs > 0 && ours >= 0 ? ours / theirs : NaN
 }
 
 const us = (value) => `${value?.toFixed(1)} µs`

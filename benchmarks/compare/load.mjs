@@ -10,7 +10,7 @@ const BROWSER = {
 
 /** Whoever signs in while that is measured is somebody new. */
 const FIRST_USER = 1_000_000
-let asked = 0
+let users = 0
 
 /** No request takes longer, in milliseconds. */
 const DEADLINE = 20_000
@@ -139,7 +139,7 @@ async function ask(client, { method, path, cookies, bodies, begin, setsCookie },
   const which = cookies && turn % cookies.length
   const headers = headersWith(cookies?.[which])
   const started = performance.now()
-  const answer = await client.request({ method, path: path.replace('*', String(FIRST_USER + asked++)), headers })
+  const answer = await client.request({ method, path: path.replace('*', String(FIRST_USER + users++)), headers })
   const text = await answer.body.text()
   const taken = performance.now() - started
   const isRight = bodies ? text === bodies[which ?? 0] : text.startsWith(begin)

@@ -152,7 +152,11 @@ function scale(measured) {
     median(figures[name].map(({ inRedis }) => inRedis)).toFixed(2),
     median(figures[name].map(({ p50 }) => p50)).toFixed(2),
   ])
-  return `Reading a session on Fastify, whose figures are the steadiest, and Redis. In all ${round(scaleRatio(measured))} times as much.
+  const ratio = scaleRatio(measured)
+  const times = Number.isNaN(ratio)
+    ? 'What it costs in all is lost in the noise.'
+    : `In all ${round(ratio)} times as much.`
+  return `Reading a session on Fastify, whose figures are the steadiest, and Redis. ${times}
 
 ${table(['', 'server over bare, µs', 'Redis itself, µs', 'p50, ms'], cells)}`
 }

@@ -51,7 +51,7 @@ describe('what is said of the figures', () => {
   test('a cost is what it would be if the bare framework had always taken as long as at the median', async () => {
     const { summarize } = await load('figures')
     const { read } = summarize(measured, variants)['fastify latchkey memory']!
-    expect(read).toMatchObject({ cost: 75, processor: 225 })
+    expect(read).toMatchObject({ cost: 75, low: 75, high: 75, processor: 225 })
   })
 
   test('the error is what the bare framework seems to cost over itself in a bad round', async () => {
@@ -59,10 +59,10 @@ describe('what is said of the figures', () => {
     expect(errorOf(summarize(measured, variants), variants)).toBeCloseTo(2.25 / 151.5)
   })
 
-  test('a cost that the other has lost in the noise meets no goal and misses none', async () => {
+  test('a cost that either has lost in the noise meets no goal and misses none', async () => {
     const { goalsOf } = await load('goals')
-    const goal = (cost: number) => {
-      const summary = { 'express latchkey memory': { read: { cost: 10 }, visit: { cost: 1 } } }
+    const goal = (cost: number, ours = 10) => {
+      const summary = { 'express latchkey memory': { read: { cost: ours }, visit: { cost: 1 } } }
       const other = { 'express express-session memory': { read: { cost }, visit: { cost: 1 } } }
       const rest = { counts: {}, bytes: {}, added: {}, signOut: {}, scale: undefined }
       const [first] = goalsOf({ summary: { ...summary, ...other }, ...rest })
@@ -71,6 +71,18 @@ describe('what is said of the figures', () => {
     expect(goal(100)).toEqual([0.1, true])
     expect(goal(20)).toEqual([0.5, false])
     expect(goal(-3)).toEqual([NaN, undefined])
+    expect(goal(20, -3)).toEqual([NaN, undefined])
+  })
+
+  test('what many sessions cost is told as if the machine had always been as fast, and not where it is lost in the noise', async () => {
+    const { scaleRatio } = await load('figures')
+    const ratio = (many: number) => {
+      const of = (processor: number, bare: number) => [{ processor, bare, inRedis: 0 }]
+      return scaleRatio({ figures: { few: of(140, 100), many: of(many, 200) } })
+    }
+    expect(ratio(280)).toBe(1)
+    expect(ratio(320)).toBe(1.5)
+    expect(ratio(190)).toBe(NaN)
   })
 
   test('a cost counts as a loss only where the rounds are apart', async () => {

@@ -7,6 +7,7 @@ export interface Exports {
   readonly RespCounter: new () => { readonly commands: number; take(chunk: Buffer): void }
   goalsOf(measured: object): readonly { readonly measured: number; readonly isMet?: boolean }[]
   summarize(measured: object, variants: readonly object[]): Readonly<Record<string, { readonly read: Cost }>>
+  scaleRatio(measured: object): number
   errorOf(summary: object, variants: readonly object[]): number
   lossesOf(measured: object): readonly unknown[]
 }
