@@ -95,6 +95,12 @@ describe('headers that are given to writeHead', () => {
     })
   })
 
+  test('as an object are all passed on, also under a name that assigning would lose', () => {
+    const headers = JSON.parse('{"X-A":"1","__proto__":"2"}') as Record<string, string>
+    const [rest] = changed({ ...NOTHING, vary: 'Cookie' }, {}, [headers]).args as [Record<string, string>]
+    expect(Object.entries(rest)).toContainEqual(['__proto__', '2'])
+  })
+
   test('as an object stand before those of the response, which count where the object has none', () => {
     expect(changed(COOKIE, { 'Set-Cookie': 'b=2', Vary: 'Origin' }, [{ vary: 'Accept' }]).args).toEqual([
       { 'Set-Cookie': ['b=2', 's=new'], 'Cache-Control': 'no-store', vary: 'Accept, Cookie' },

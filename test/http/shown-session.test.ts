@@ -61,3 +61,15 @@ test('what somebody has put on a request before gives way to the session', async
   app.get('/', (request, response) => void response.send(typeof request.session.save))
   expect(await ask(app)).toBe('function')
 })
+
+test('a request that another copy of the library has been at has its session all the same', async () => {
+  const app = express()
+  app.use((request, _response, next) => {
+    // As a copy does it that tells its visits by a symbol of its own.
+    Object.assign(request, { [Symbol.for('latchkey.visit.1')]: { kind: Symbol('latchkey.exchange') } })
+    next()
+  })
+  app.use(sessions({ secret: 'a secret of more than 32 characters', store: new MemoryStore(), log: false }))
+  app.get('/', (request, response) => void response.send(request.session.handle))
+  expect(await ask(app)).toMatch(/^[\w-]{16}$/)
+})
