@@ -1,9 +1,10 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { ID_LENGTH, keyOf, TAG_LENGTH } from './id.js'
+import { randomText } from './random.js'
 
 /** A new id that goes on from `id`: as random as any, with the same tag, so that a cluster keeps both in one slot. */
 export function successorOf(id: string): string {
-  return id.slice(0, TAG_LENGTH) + randomBytes(32).toString('base64url')
+  return id.slice(0, TAG_LENGTH) + randomText(32)
 }
 
 /**

@@ -1,5 +1,6 @@
-import { hash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Hmac } from './hmac.js'
+import { randomText } from './random.js'
 
 /** Length of an id: a tag of 8 characters and 256 random bits in 43, base64url. */
 export const ID_LENGTH = 51
@@ -12,11 +13,7 @@ export const TAG_LENGTH = 8
  * Redis Cluster slot; an anonymous session's tag is random.
  */
 export function newId(subject: string | undefined): string {
-  if (subject === undefined) {
-    const random = randomBytes(38)
-    return random.toString('base64url', 0, 6) + random.toString('base64url', 6)
-  }
-  return tagOf(subject) + randomBytes(32).toString('base64url')
+  return (subject === undefined ? randomText(6) : tagOf(subject)) + randomText(32)
 }
 
 /** The key under which a store keeps the record of `id`: nothing in it leads back to the id. */
@@ -26,7 +23,7 @@ export function keyOf(id: string): string {
 
 /** A new handle: 96 random bits in 16 characters, base64url. */
 export function newHandle(): string {
-  return randomBytes(12).toString('base64url')
+  return randomText(12)
 }
 
 /**
