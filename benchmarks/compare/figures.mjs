@@ -11,19 +11,25 @@ export function quantile(values, share) {
 export const median = (values) => quantile(values, 0.5)
 
 /**
- * The medians of all rounds, for each variant and scenario. `cost` is the processor time over that of the bare framework, which was
- * measured in turn with it; `low` and `high` are its quartiles. Processor times are at one pace of the machine: as if the bare
- * framework had always taken what it took at the median.
+ * The medians of all rounds, for each variant and scenario. `cost` is the processor time over that of the bare framework as a variant
+ * of its own: a process that is as fresh, and was measured in the same way. `low` and `high` are its quartiles. Processor times are
+ * at one pace of the machine: as if the process of the bare framework that is measured in turn with all had always taken what it
+ * took at the median.
  */
 export function summarize(measured, variants) {
+  const paced = mapped(Object.fromEntries(variants.map((variant) => [variant.name, variant])), ({ name, platform }) =>
+    mapped(measured[name], (figures, scenario) => {
+      const usual = median(bareTimes(measured, variants, platform, scenario))
+      return figures.map((each) => ({ ...each, processor: (each.processor * usual) / each.bare }))
+    }),
+  )
   return Object.fromEntries(
     variants.map(({ name, platform }) => [
       name,
-      mapped(measured[name], (figures, scenario) => {
-        const usual = median(bareTimes(measured, variants, platform, scenario))
-        const paced = figures.map((each) => ({ ...each, processor: (each.processor * usual) / each.bare }))
-        const of = (/** @type {string} */ what) => median(paced.map((each) => each[what]))
-        const costs = paced.map(({ processor }) => processor - usual)
+      mapped(paced[name], (figures, scenario) => {
+        const of = (/** @type {string} */ what, from = figures) => median(from.map((each) => each[what]))
+        const bare = of('processor', paced[nameOf(platform, 'bare', 'none')][scenario])
+        const costs = figures.map(({ processor }) => processor - bare)
         const figuresOf = { processor: of('processor'), throughput: of('throughput'), p50: of('p50'), p99: of('p99') }
         return { ...figuresOf, cost: median(costs), low: quantile(costs, 0.25), high: quantile(costs, 0.75) }
       }),
@@ -42,12 +48,21 @@ export function pacesOf(measured, variants) {
 }
 
 /**
- * By which part of itself the bare framework seems to cost more or less than itself, where one process is measured in turn with
- * another: the worst quartile of the rounds of any scenario.
+ * By how many microseconds a cost can be wrong, for each platform: what the bare framework seems to cost over itself at the quartiles of
+ * its rounds, or a middleware that does nothing at the median, in the worst scenario.
  */
-export function errorOf(summary, variants) {
-  const bare = variants.filter(({ isBare }) => isBare).flatMap(({ name }) => Object.values(summary[name]))
-  return Math.max(...bare.map(({ low, high, processor }) => Math.max(-low, high) / processor))
+export function errorsOf(summary, variants) {
+  const platforms = [...new Set(variants.map(({ platform }) => platform))]
+  return Object.fromEntries(
+    platforms.map((platform) => {
+      const bare = Object.values(summary[nameOf(platform, 'bare', 'none')])
+      const empty = Object.values(summary[nameOf(platform, 'empty', 'none')] ?? {})
+      return [
+        platform,
+        Math.max(...bare.map(({ low, high }) => Math.max(-low, high)), ...empty.map(({ cost }) => Math.abs(cost))),
+      ]
+    }),
+  )
 }
 
 /** What the bare framework took in turn with all that stands on it. */

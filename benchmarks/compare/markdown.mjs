@@ -2,6 +2,10 @@ import { LARGE } from './pages.mjs'
 import { atOnePace, median, quantile, scaleRatio } from './figures.mjs'
 import { CONNECTIONS, scenarios } from './scenarios.mjs'
 import { shareOf, TURNS } from './time.mjs'
+import { nameOf } from './variants.mjs'
+
+/** Where costs can be wrong by more than this part of what the bare framework takes, they say little. */
+const NOISY = 0.15
 
 /** The results for people. */
 export function markdown(result) {
@@ -17,7 +21,7 @@ export function markdown(result) {
     losses(result.losses),
     '## Processor time of a request over the bare framework',
     '![Reading a session](comparison.svg)',
-    'Microseconds of the server process, median (quartiles) of all rounds; for the bare framework all that it takes, and between which quartiles another process of the same one seems to cost more.',
+    'Microseconds of the server process, median (quartiles) of all rounds; for the bare framework all that it takes, and how far the quartiles of its rounds are from that.',
     costs(summary, variants),
     '## Throughput and latency',
     `As measured, at whatever pace the machine had. Requests in a second, and latency in milliseconds (p50 / p99) on ${CONNECTIONS} connections that ask without a pause. For "${scenarios.together.title}" the latency is that of all 20.`,
@@ -39,10 +43,16 @@ export function markdown(result) {
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`
 }
 
-function quietLine({ error, paces, machine }) {
-  const isNoisy = error > 0.1 || machine.loadBefore > machine.cores
-  const figures = `One process of a bare framework, measured against another of the same, seems to cost up to ${percent(error)} of that more or less than it, in the worst quartile of rounds of any scenario; the rows of the bare frameworks below say it for each. The slowest measurement of a bare framework took ${round(paces)} times as long as the fastest, for which processor times are corrected; the load average before the run was ${machine.loadBefore.toFixed(1)} on ${machine.cores} cores.`
-  return isNoisy ? `**The machine was not quiet: don't rely on these figures.** ${figures}` : figures
+function quietLine({ errors, paces, machine, summary }) {
+  const parts = Object.entries(errors).map(([platform, error]) => ({
+    platform,
+    error,
+    isNoisy: error > summary[nameOf(platform, 'bare', 'none')].read.processor * NOISY,
+  }))
+  const noisy = parts.filter(({ isNoisy }) => isNoisy).map(({ platform }) => platform)
+  const warning = noisy.length === 0 ? '' : ` **Don't rely on the costs on ${noisy.join(' and ')}.**`
+  const shown = parts.map(({ platform, error }) => `${error.toFixed(1)} µs on ${platform}`).join(', ')
+  return `A cost can be wrong by ${shown}: so much more or less another process of the bare framework seems to cost in a bad round, or a middleware that does nothing at the median, in the worst of the scenarios.${warning} The slowest measurement of a bare framework took ${round(paces)} times as long as the fastest, for which processor times are corrected; the load average before the run was ${machine.loadBefore.toFixed(1)} on ${machine.cores} cores.`
 }
 
 function goals(rows) {
@@ -171,7 +181,7 @@ with as many requests to a process of the bare framework, so that what the machi
 loopback that asks, and every answer is checked. That process never sleeps while it measures: otherwise the server would have to wake it with each answer, and a slower
 server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The servers have a core of their own; Redis and who asks share another, and take turns there, so latencies with Redis are longer here than over a network. ' : ''}The processor
 time is that of all threads of the server process, without Redis, at one pace: as if the bare framework, which was measured in turn with it, had
-always taken what it took at the median. "empty" is a middleware or a hook that does nothing. nestjs-session is made for Nest on Express, and brings an older
+always taken what it took at the median. The bare framework that costs are over is another process of it, as fresh as all others and measured as they are. "empty" is a middleware or a hook that does nothing. nestjs-session is made for Nest on Express, and brings an older
 \`@nestjs/common\` of its own; over Fastify its place is taken by @fastify/session. A cookie holds 4 KiB, so iron-session can't keep the
 large session; and what it keeps can't be ended by the server. The values of each round are in [comparison.json](comparison.json).
 
@@ -192,4 +202,3 @@ function table(head, rows, align = `l${'r'.repeat(head.length - 1)}`) {
 }
 
 const round = (value) => String(Number(value.toPrecision(3)))
-const percent = (share) => `${(share * 100).toFixed(0)} %`

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bars } from './bars.mjs'
-import { addedLatency, errorOf, pacesOf, summarize } from './figures.mjs'
+import { addedLatency, errorsOf, pacesOf, summarize } from './figures.mjs'
 import { goalsOf } from './goals.mjs'
 import { lossesOf } from './losses.mjs'
 import { markdown } from './markdown.mjs'
@@ -13,7 +13,7 @@ export function write(folder, measured) {
   const drawn = {
     ...measured,
     summary,
-    error: errorOf(summary, variants),
+    errors: errorsOf(summary, variants),
     paces: pacesOf(figures, variants),
     added: addedLatency(delayed, variants),
   }

@@ -54,7 +54,7 @@ test('what does not fit into the rest of a draw is of another', async () => {
 })
 
 test('what was given is wiped, and what was not is still there', async () => {
-  let pool = Buffer.alloc(0)
+  let pool: Buffer = Buffer.alloc(0)
   filledBy((bytes) => (pool = bytes.fill(255)))
   const text = await loadedAnew()
   text(32)

@@ -8,7 +8,7 @@ export interface Exports {
   goalsOf(measured: object): readonly { readonly measured: number; readonly isMet?: boolean }[]
   summarize(measured: object, variants: readonly object[]): Readonly<Record<string, { readonly read: Cost }>>
   scaleRatio(measured: object): number
-  errorOf(summary: object, variants: readonly object[]): number
+  errorsOf(summary: object, variants: readonly object[]): Readonly<Record<string, number>>
   lossesOf(measured: object): readonly unknown[]
 }
 
