@@ -108,7 +108,7 @@ async function compare() {
 
   const looked = values.smoke ? variants.filter(({ platform }) => platform === variants[0].platform) : variants
   const inRedis = looked.filter(({ usesRedis }) => usesRedis)
-  const inStore = looked.filter(({ usesRedis, store }) => usesRedis || store === 'sqlite')
+  const inStore = looked.filter(({ usesRedis, store, hasSessions }) => hasSessions && (usesRedis || store === 'sqlite'))
   const withNetwork = inRedis.length === 0 ? [] : looked.filter(({ usesRedis, isBare }) => usesRedis || isBare)
   const ended = inRedis.filter(({ platform, library }) => platform === 'express' && library === 'latchkey')
   return {

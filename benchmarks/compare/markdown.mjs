@@ -181,7 +181,8 @@ with as many requests to a process of the bare framework, so that what the machi
 loopback that asks, and every answer is checked. That process never sleeps while it measures: otherwise the server would have to wake it with each answer, and a slower
 server more often, which takes as long as a session does and over a network is none of the server's work. ${isPinned ? 'The servers have a core of their own; Redis and who asks share another, and take turns there, so latencies with Redis are longer here than over a network. ' : ''}The processor
 time is that of all threads of the server process, without Redis, at one pace: as if the bare framework, which was measured in turn with it, had
-always taken what it took at the median. The bare framework that costs are over is another process of it, as fresh as all others and measured as they are. "empty" is a middleware or a hook that does nothing. nestjs-session is made for Nest on Express, and brings an older
+always taken what it took at the median. The bare framework that costs are over is another process of it, as fresh as all others and measured as they are. "empty" is a middleware or a hook that does nothing, "get" one that makes one GET
+to Redis: the least that a session there can cost. nestjs-session is made for Nest on Express, and brings an older
 \`@nestjs/common\` of its own; over Fastify its place is taken by @fastify/session. A cookie holds 4 KiB, so iron-session can't keep the
 large session; and what it keeps can't be ended by the server. The values of each round are in [comparison.json](comparison.json).
 

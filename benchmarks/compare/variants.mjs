@@ -1,6 +1,7 @@
 const library = {
   empty: async () => (await import('./libraries/empty.mjs')).empty,
   bare: async () => (await import('./libraries/bare.mjs')).bare,
+  get: async () => (await import('./libraries/get.mjs')).get,
   latchkey: async () => (await import('./libraries/latchkey.mjs')).latchkey,
   'express-session': async () => (await import('./libraries/express-session.mjs')).expressSession,
   '@fastify/session': async () => (await import('./libraries/fastify-session.mjs')).fastifySession,
@@ -25,6 +26,9 @@ export const peers = {
 
 export const platforms = Object.keys(platform)
 
+/** What has no sessions, and is there to compare with. */
+const SESSIONLESS = new Set(['bare', 'empty', 'get'])
+
 const OURS = ['memory', 'sqlite', 'redis', 'redis-near']
 const THEIRS = ['memory', 'redis']
 
@@ -38,6 +42,8 @@ export const variants = platforms.flatMap((on) => [
   variant(on, 'bare', 'none'),
   // What a middleware or a hook costs that does nothing.
   variant(on, 'empty', 'none'),
+  // What one command to Redis costs there.
+  ...(on.startsWith('nest-') ? [] : [variant(on, 'get', 'redis')]),
   ...OURS.map((store) => variant(on, 'latchkey', store)),
   ...THEIRS.map((store) => variant(on, peers[on], store)),
   variant(on, 'iron-session', 'none'),
@@ -55,7 +61,7 @@ function variant(on, libraryName, store) {
     store,
     usesRedis: store.startsWith('redis'),
     isBare: libraryName === 'bare',
-    hasSessions: libraryName !== 'bare' && libraryName !== 'empty',
+    hasSessions: !SESSIONLESS.has(libraryName),
     // A cookie holds 4 KiB.
     holdsLarge: libraryName !== 'iron-session',
   }
