@@ -6,6 +6,9 @@ import type { EngineOptions, SessionEvent } from 'latchkey/core'
 /** The part of an id, and of a key, that is random or leads to it: without its tag. */
 const SECRET_LENGTH = 43
 
+/** That of an id, with its tag. */
+const ID_LENGTH = 51
+
 /** Of the secrets made in this worker, at most so many are remembered. */
 const MOST = 5000
 
@@ -43,22 +46,19 @@ export function watchSecrets(): void {
   process.on('warning', told)
 }
 
-/** Notes every id and key that is made, by the two functions of Node that make them. */
+/** Notes every id that is used, and its key, by the function of Node that makes the one of the other. */
 function rememberMade({ made }: Watch): void {
-  const { randomBytes, hash } = crypto
+  const { hash } = crypto
   const note = (secret: string): void => {
     if (made.size >= MOST) made.delete(made.values().next().value!)
     made.add(secret)
   }
-  crypto.randomBytes = ((size: number, callback: never) => {
-    const bytes: unknown = randomBytes(size, callback)
-    if (Buffer.isBuffer(bytes) && (size === 32 || size === 38)) note(bytes.subarray(size - 32).toString('base64url'))
-    return bytes
-  }) as typeof randomBytes
   crypto.hash = ((...args: Parameters<typeof hash>) => {
     const digest: unknown = hash(...args)
+    const [, text] = args
     // A signature is made of bytes, and says nothing without its id.
-    if (typeof args[1] === 'string' && typeof digest === 'string' && digest.length === SECRET_LENGTH) note(digest)
+    if (typeof text === 'string' && typeof digest === 'string' && digest.length === SECRET_LENGTH) note(digest)
+    if (typeof text === 'string' && text.length === ID_LENGTH) note(text.slice(-SECRET_LENGTH))
     return digest
   }) as typeof hash
   syncBuiltinESMExports()

@@ -34,7 +34,7 @@ export class NearCache {
     const entry = this.#kept.get(key)
     // One that has ended may have been used elsewhere a moment ago: who says so is Redis.
     if (!entry?.source.isTrusted || isExpired(entry.record, this.#commands.clock())) return this.#read(key)
-    if (entry.source.isBeatDue) entry.source.beat(this.#nameOf(key))
+    if (entry.source.isBeatDue) entry.source.beat(this.#probeFor(key))
     return copyOf(entry.record)
   }
 
@@ -68,20 +68,24 @@ export class NearCache {
   }
 
   async #read(key: string): Promise<SessionRecord | FormerKey | undefined> {
-    const tracking = this.#isClosed ? undefined : this.#trackers.of(key, this.#probeFor(key))
-    if (!tracking?.isReady) return this.#records.load(key)
+    const probe = this.#probeFor(key)
+    const tracking = this.#isClosed ? undefined : this.#trackers.of(key, probe)
+    if (!tracking?.isReady) return this.loadFresh(key)
+    if (tracking.isBeatDue) tracking.beat(probe)
     const reading = this.#kept.begin(key)
     try {
-      const reply = await tracking.ask(['hgetall', this.#nameOf(key)])
+      const reply = await tracking.askSoon(['hgetall', this.#nameOf(key)])
       const now = this.#commands.clock()
       const found = foundIn(key, reply, now)
-      if (found === undefined || 'movedTo' in found) return found
-      if (isExpired(found, now)) return undefined
-      this.#kept.keep(key, reading, { record: found, source: tracking })
-      return copyOf(found)
+      if (found !== undefined && !('movedTo' in found) && !isExpired(found, now)) {
+        this.#kept.keep(key, reading, { record: found, source: tracking })
+        return copyOf(found)
+      }
+      this.#kept.forget(key)
+      return found === undefined || 'movedTo' in found ? found : undefined
     } catch {
-      // The other connection may do better, and says what is wrong if it does not.
-      return await this.#records.load(key)
+      // The other connection may do better, and says what is wrong if it does not. What it answers is newer than what is kept.
+      return await this.loadFresh(key)
     } finally {
       this.#kept.end(key, reading)
     }

@@ -11,11 +11,13 @@ export interface TrackedNodeRedis extends OwnNodeRedis {
 
 /**
  * What a client of node-redis needs to be told to turn tracking on each time that it connects. Redis then tells of changes
- * over the connection that the reads go over (RESP3), in the order in which it answers.
+ * over the connection that the reads go over (RESP3), in the order in which it answers. It must not change its connection without
+ * saying so, as it does for the maintenance of a server: what was read before would not be told of.
  */
 export const TRACKED = Object.freeze({
   RESP: 3,
   emitInvalidate: true,
+  maintNotifications: 'disabled',
   disableOfflineQueue: true,
 } as const)
 

@@ -1,14 +1,15 @@
+import { Deadlines } from '../../../core/deadlines.js'
 import { Revived } from '../revived.js'
 import { Script } from '../script.js'
 import type { Hearing, OpenTracked } from './tracked-line.js'
 
 /**
- * How long what Redis has told is trusted, in milliseconds, from the moment at which a command was sent that it has answered
+ * How long what Redis has told is trusted, in milliseconds, from the moment at which a write was sent that it has answered
  * since. So long, and no longer, a session can be read that was ended elsewhere while Redis could not tell of it.
  */
 export const TRUSTED_FOR = 1000
 
-/** How old the last command is when another is sent only to hear from Redis, in milliseconds. */
+/** How old the last beat is when another is due, in milliseconds. */
 const BEAT_EVERY = 200
 
 /** A line that has owed an answer for longer is not relied upon, in milliseconds. */
@@ -58,7 +59,8 @@ export class Tracking {
   #isClosed = false
   #owed = 0
   #owedSince = 0
-  #askedAt = 0
+  #beatAt = 0
+  readonly #reads = new Deadlines(SLOW, (verb) => new Error(`No answer to ${verb} within ${SLOW} ms.`))
   #trusted = { since: -Infinity, date: -Infinity }
 
   /** @param probe - the name of a key that nobody uses, which this server has */
@@ -93,8 +95,13 @@ export class Tracking {
     }
     if (this.#isOpening) return
     this.#isOpening = true
-    const done = (): void => void (this.#isOpening = false)
-    this.#connection.send(['ping']).then(done, done)
+    this.#connection.send(['ping']).then(
+      () => (this.#isOpening = false),
+      (error: unknown) => {
+        this.#isOpening = false
+        if (this.#state === 'away') this.#settle((waiting) => waiting.reject(error))
+      },
+    )
   }
 
   /** Resolves when it works, and rejects with what Redis or the connection says if it does not. */
@@ -107,15 +114,22 @@ export class Tracking {
     })
   }
 
-  /** Sends a command, while it {@link isReady}. Its answer comes after all that was told of before it. */
-  async ask(args: string[]): Promise<unknown> {
-    const [turn, since, date] = [this.#turn, performance.now(), Date.now()]
-    this.#askedAt = since
-    if (this.#owed++ === 0) this.#owedSince = since
+  /**
+   * Sends a command, while it {@link isReady}. Its answer comes after all that was told of before it. Rejects where it doesn't come soon,
+   * because whoever asks can ask elsewhere.
+   */
+  askSoon(args: string[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const waiting = this.#reads.begin(args[0]!, reject)
+      const answered = (): void => void this.#reads.end(waiting)
+      this.#ask(args).then(resolve, reject).finally(answered)
+    })
+  }
+
+  async #ask(args: string[]): Promise<unknown> {
+    if (this.#owed++ === 0) this.#owedSince = performance.now()
     try {
-      const answer = await this.#connection.send(args)
-      if (turn === this.#turn && since > this.#trusted.since) this.#trusted = { since, date }
-      return answer
+      return await this.#connection.send(args)
     } finally {
       this.#owed--
       this.#owedSince = performance.now()
@@ -127,20 +141,30 @@ export class Tracking {
     return this.#waiting.size > 0
   }
 
-  /** Whether it should be asked something because what is kept is in use. */
+  /** Whether Redis should say that it is there, because what it tells is in use. */
   get isBeatDue(): boolean {
-    return performance.now() - this.#askedAt >= BEAT_EVERY
+    return performance.now() - this.#beatAt >= BEAT_EVERY
   }
 
   /**
-   * Asks for a key, and is not trusted any more if there is no good answer. It is not PING, because a server of a Cluster
-   * answers that also after the key has become another's.
+   * Writes, and is not trusted any more if there is no good answer. Only an answer to a write is trusted: a server that has become a
+   * replica, or has given a slot of a Cluster away, answers other commands as before, and tells of changes late or never.
+   *
+   * @param probe - the name of a key that nobody uses, in the slot of what is in use
    */
-  beat(name: string): void {
+  beat(probe: string): void {
     const turn = this.#turn
-    this.ask(['exists', name]).catch(() => {
+    this.#write(probe).catch(() => {
       if (turn === this.#turn) this.#distrust()
     })
+  }
+
+  /** Has a key not be there. What was told before the answer is all that had changed when this was sent. */
+  async #write(probe: string): Promise<void> {
+    const [turn, since, date] = [this.#turn, performance.now(), Date.now()]
+    this.#beatAt = since
+    await this.#ask(['del', probe])
+    if (turn === this.#turn && since > this.#trusted.since) this.#trusted = { since, date }
   }
 
   close(): Promise<void> {
@@ -182,7 +206,7 @@ export class Tracking {
     try {
       await this.#connection.send(['hgetall', probe])
       await CHANGE.run(this.#connection, [probe], ['0'])
-      await this.ask(['exists', probe])
+      await this.#write(probe)
       if (turn !== this.#turn) return
       if (!this.#wasTold) throw new Error('It took CLIENT TRACKING, and no word of a change came.')
       this.#state = 'ready'
