@@ -6,7 +6,7 @@ import { median } from './figures.mjs'
 const TIMES = 300
 
 /** As long as a session's. */
-const RECORD = 'x'.repeat(200)
+export const RECORD = 'x'.repeat(200)
 
 /**
  * What a PING to Redis takes over a socket of its own: the median, in milliseconds.

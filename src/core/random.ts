@@ -7,8 +7,8 @@ const pool = Buffer.alloc(DRAWN)
 let used = DRAWN
 
 /**
- * So many random bytes, at most 4,096, in base64url: of the system's generator, and each byte once. What was given is wiped here, so
- * that who reads this process's memory by this way finds no id that is out.
+ * So many random bytes, at most 4,096, in base64url: of the system's generator, and each byte once. What was given is wiped here:
+ * no id that is out can be read from what was drawn.
  */
 export function randomText(bytes: number): string {
   if (used + bytes > DRAWN) {

@@ -1,8 +1,6 @@
 import { createClient } from 'redis'
+import { RECORD } from '../trips.mjs'
 import { bare } from './bare.mjs'
-
-/** As long as a session's. */
-const RECORD = 'x'.repeat(200)
 
 /** A middleware that asks Redis for a text where there is a cookie, and does nothing with it: the least that a session there can cost. */
 export const get = {
