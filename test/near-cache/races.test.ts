@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { RedisStore } from 'latchkey/stores/redis'
 import { ManualClock } from 'latchkey/testing'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
@@ -46,6 +48,11 @@ class Gate {
   pass(come: () => void): void {
     if (this.isHolding) this.#held.push(come)
     else come()
+  }
+
+  /** Lets in what came first. */
+  passFirst(): void {
+    this.#held.shift()?.()
   }
 
   open(): void {
@@ -244,6 +251,45 @@ test('a read whose answer is late is asked over the other connection', async () 
   }
   await expect.poll(keptAgain).toBe(true)
   expect(await near.load(record.key)).toEqual(answered)
+})
+
+test('what was seen to be gone is not served again when an older answer comes', async () => {
+  const { gate, near, elsewhere, record, isKept } = await behindGate()
+  await near.load(record.key)
+  gate.isHolding = true
+  await expect.poll(isKept).toBe(false)
+  await elsewhere.delete(record.key)
+  expect(await near.load(record.key)).toBeUndefined()
+  gate.passFirst()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(isKept()).toBe(false)
+  expect(await near.load(record.key)).toBeUndefined()
+})
+
+test('a server that has become a replica is not trusted, although it answers', async () => {
+  const { near, record, isKept } = await behindGate()
+  await near.load(record.key)
+  expect(isKept()).toBe(true)
+  endings.push(() => server.command('REPLICAOF', 'NO', 'ONE'))
+  await server.command('REPLICAOF', '127.0.0.1', '1')
+  await expect.poll(isKept, { timeout: 5_000 }).toBe(false)
+  expect(await near.load(record.key)).toEqual(record)
+  expect(isKept()).toBe(false)
+})
+
+test('who waits for a server that is accepted and silent is told so', async () => {
+  const sockets: Socket[] = []
+  const silent = createServer((socket) => void sockets.push(socket.on('error', () => {}))).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const listener = { changed: () => {}, refused: () => {} }
+  const tracking = new Tracking(await nodeRedisUrl(`redis://127.0.0.1:${port}`), 'p', listener)
+  endings.push(
+    () => void silent.close(),
+    () => sockets.forEach((socket) => socket.destroy()),
+    () => tracking.close(),
+  )
+  await expect(tracking.works('p')).rejects.toThrow()
 })
 
 test('a server that answers with an error is not trusted', async () => {
