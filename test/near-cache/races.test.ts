@@ -266,6 +266,15 @@ test('what was seen to be gone is not served again when an older answer comes', 
   expect(await near.load(record.key)).toBeUndefined()
 })
 
+test('after a time without requests what is read is kept again', async () => {
+  const { near, record, isKept } = await behindGate()
+  await near.load(record.key)
+  const now = Date.now()
+  vi.spyOn(Date, 'now').mockImplementation(() => now + TRUSTED_FOR)
+  expect(isKept()).toBe(false)
+  await expect.poll(async () => (await near.load(record.key), isKept())).toBe(true)
+})
+
 test('a server that has become a replica is not trusted, although it answers', async () => {
   const { near, record, isKept } = await behindGate()
   await near.load(record.key)

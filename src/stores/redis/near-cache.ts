@@ -77,12 +77,10 @@ export class NearCache {
       const reply = await tracking.askSoon(['hgetall', this.#nameOf(key)])
       const now = this.#commands.clock()
       const found = foundIn(key, reply, now)
-      if (found !== undefined && !('movedTo' in found) && !isExpired(found, now)) {
-        this.#kept.keep(key, reading, { record: found, source: tracking })
-        return copyOf(found)
-      }
-      this.#kept.forget(key)
-      return found === undefined || 'movedTo' in found ? found : undefined
+      if (found === undefined || 'movedTo' in found) return found
+      if (isExpired(found, now)) return undefined
+      this.#kept.keep(key, reading, { record: found, source: tracking })
+      return copyOf(found)
     } catch {
       // The other connection may do better, and says what is wrong if it does not. What it answers is newer than what is kept.
       return await this.loadFresh(key)

@@ -43,14 +43,11 @@ export class Kept<Source> {
     return reading
   }
 
-  /**
-   * Keeps what a read has answered, unless it may have changed since, or another read has begun that will know better. Then
-   * nothing is kept: what was may be older than this answer.
-   */
+  /** Keeps what a read has answered, unless it may have changed since, or another read has begun that will know better. */
   keep(key: string, reading: Reading, entry: Entry<Source>): void {
-    this.#entries.delete(key)
     if (this.#readings.get(key) !== reading) return
     this.#readings.delete(key)
+    this.#entries.delete(key)
     this.#entries.set(key, entry)
     if (this.#entries.size <= this.#maxEntries) return
     const [oldest] = this.#entries.keys()
